@@ -1,0 +1,48 @@
+# How a pollux target is compiled. Everything is a property of the target; nothing here touches the flags of a project around us.
+
+set(POLLUX_ROOT "${CMAKE_CURRENT_LIST_DIR}/..")
+cmake_path(NORMAL_PATH POLLUX_ROOT)
+
+# pollux_compile_as_ours(TARGET): C++20 without extensions, our warnings.
+function(pollux_compile_as_ours target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  target_compile_options(
+    ${target}
+    PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wold-style-cast -Wcast-align -Wimplicit-fallthrough -Wundef -Wvla
+            # The one undefined-behaviour check that needs RTTI, which the libraries do not have.
+            -fno-sanitize=vptr
+            $<$<BOOL:${POLLUX_WARNINGS_AS_ERRORS}>:-Werror>)
+endfunction()
+
+# pollux_library(NAME SOURCES... [LINK LIBS...]): a static library pollux_NAME, also known as pollux::NAME, compiled without
+# exceptions, RTTI and guarded statics, so that it needs no libstdc++ at run time.
+function(pollux_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK")
+  set(target pollux_${name})
+  add_library(${target} STATIC ${arg_UNPARSED_ARGUMENTS})
+  add_library(pollux::${name} ALIAS ${target})
+  pollux_compile_as_ours(${target})
+  target_compile_options(${target} PRIVATE -fno-exceptions -fno-rtti -fno-threadsafe-statics)
+  if(POLLUX_LTO)
+    # Fat objects: the programs are optimised as a whole, the tests link the ordinary code and do not wait for that.
+    target_compile_options(${target} PRIVATE -flto=auto -fno-plt $<$<CXX_COMPILER_ID:GNU>:-ffat-lto-objects>)
+  endif()
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${POLLUX_ROOT}>
+                                              $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/pollux>)
+  target_link_libraries(${target} PUBLIC ${arg_LINK})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
+  set_property(GLOBAL APPEND PROPERTY POLLUX_LIBRARIES ${target})
+endfunction()
+
+# pollux_program(TARGET): how a program of ours is compiled and linked: without exceptions and RTTI, optimised across the libraries if
+# POLLUX_LTO is on, and with what it needs of the C++ run-time library inside: shared libraries cost more memory than the program.
+function(pollux_program target)
+  pollux_compile_as_ours(${target})
+  target_compile_options(${target} PRIVATE -fno-exceptions -fno-rtti)
+  if(POLLUX_LTO)
+    target_compile_options(${target} PRIVATE -flto=auto -fno-plt)
+    target_link_options(${target} PRIVATE -flto=auto -fuse-linker-plugin)
+  endif()
+  target_link_options(${target} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-static-libgcc> $<$<NOT:$<CONFIG:Debug>>:-static-libstdc++>)
+endfunction()
