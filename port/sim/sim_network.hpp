@@ -1,0 +1,274 @@
+// SimNetwork: a network, a clock and chance that exist only in memory, for tests of programs that are written on Port.
+//
+// Machines under test are SimPorts (sim_port.hpp); several may share one network. What stands opposite is either another SimPort or
+// a SimPeer: a raw end of a connection that the test moves by hand. Nothing ever sleeps: time moves when a SimPort polls, to the
+// next thing that happens. One seed decides all chance, so the same seed and the same calls give the same run, byte for byte.
+//
+//   SimNetwork network{{.seed = 7, .link = {.latency_min = 1ms, .latency_max = 30ms, .recv_size_min = 1, .recv_size_max = 9}}};
+//   SimPort port{network};
+//   ... the program listens on `port` ...
+//   SimPeer peer = network.connect({Address::ipv4_loopback(8080)});
+//   peer.send("GET / HTTP/1.1\r\n\r\n");
+//
+// It is TCP as a program sees it, not as a wire does: no packets are lost or repeated, acknowledgements take no time, and
+// bandwidth belongs to one direction of one connection. The constructor takes all memory; set-up calls (marked) may take more.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "port/port.hpp"
+#include "port/sim/sim_pipe.hpp"
+#include "port/sim/sim_random.hpp"
+
+namespace pollux::port {
+
+class SimNetwork;
+class SimPort;
+
+struct SimOptions {
+  std::uint64_t seed = 1;
+  std::size_t connections_max = 64;  // in the whole network, the backlogs included; beyond that connect says no_memory
+  std::size_t listeners_max = 16;
+  std::size_t backlog_max = 64;             // the longest backlog of a listener, whatever ListenOptions::backlog says
+  std::size_t send_buffer_max = 32 * 1024;  // bytes for each direction of each connection
+  std::size_t receive_buffer_max = 32 * 1024;
+  WallTime wall_clock{.seconds = 1'767'225'600};  // 2026-01-01T00:00:00Z
+  SimLink link{};                                 // of every new connection; see also SimPort::set_link
+};
+
+// What happens to connections to some address.
+struct SimConnectRule {
+  enum class Outcome : std::uint8_t {
+    ordinary,     // as the listeners have it, after `delay`
+    refused,      // connect_result() says refused, after `delay`
+    unreachable,  // connect_result() says unreachable, after `delay`
+    timed_out,    // connect_result() says timed_out, after `delay`
+    silent,       // nothing ever comes back; timed_out after connect_timeout
+  };
+  Address to;  // port 0: all ports of the address
+  Outcome outcome = Outcome::ordinary;
+  Duration delay{0};
+  bool at_once = false;  // a refusal comes from connect() itself
+};
+
+// How long a connect waits for an answer: Linux sends 7 SYNs, the last wait ends after 127 s (tcp(7), tcp_syn_retries).
+inline constexpr Duration sim_connect_timeout = std::chrono::seconds{127};
+
+// A raw end of a connection in the hands of a test. Cheap to copy; a copy is the same end. Using it after close(), reset() or
+// a failed connect() is fine and does nothing.
+class SimPeer {
+ public:
+  SimPeer() = default;
+
+  [[nodiscard]] bool is_open() const noexcept;        // close() and reset() were not called
+  [[nodiscard]] bool is_connecting() const noexcept;  // the connect is under way
+  [[nodiscard]] bool is_connected() const noexcept;   // bytes can still come or go
+  [[nodiscard]] bool saw_finish()
+      const noexcept;  // the other side's FIN has arrived, and all bytes before it were taken
+  [[nodiscard]] bool saw_failure() const noexcept;  // reset, refused or timed out
+  [[nodiscard]] Error failure() const noexcept;     // why; failed for a reset
+
+  // Takes what fits into the send buffer and returns how much that was.
+  std::size_t send(std::string_view bytes) const noexcept;
+  [[nodiscard]] std::size_t unread() const noexcept;  // bytes that arrived
+  std::size_t receive(std::span<char> out) const noexcept;
+
+  void finish() const noexcept;  // FIN after what was sent
+  void close() const noexcept;   // as close(2): FIN, or a reset if bytes are unread
+  void reset() const noexcept;   // RST now; what was not sent yet is dropped
+  void lose() const noexcept;  // the line is cut: from now on nothing arrives, in either direction, and nobody is told
+  void find_again() const noexcept;  // undoes lose(): what was under way is sent again
+
+  [[nodiscard]] SimLink& link() const noexcept;  // of this connection
+  [[nodiscard]] Address local_address() const noexcept;
+  [[nodiscard]] Address remote_address() const noexcept;
+
+ private:
+  friend class SimNetwork;
+  friend class SimPeerListener;
+  SimPeer(SimNetwork& network, std::size_t connection, int side, std::uint32_t generation) noexcept
+      : network_{&network}, connection_{connection}, side_{side}, generation_{generation} {}
+
+  SimNetwork* network_ = nullptr;
+  std::size_t connection_ = 0;
+  int side_ = 0;
+  std::uint32_t generation_ = 0;
+};
+
+// A raw listener in the hands of a test: what a client under test connects to.
+class SimPeerListener {
+ public:
+  SimPeerListener() = default;
+  [[nodiscard]] SimPeer accept() const noexcept;  // not open if nobody waits
+  [[nodiscard]] std::size_t waiting() const noexcept;
+  [[nodiscard]] Address address() const noexcept;
+  void close() const noexcept;  // resets whoever waits; once
+
+ private:
+  friend class SimNetwork;
+  SimPeerListener(SimNetwork& network, std::size_t listener) noexcept : network_{&network}, listener_{listener} {}
+
+  SimNetwork* network_ = nullptr;
+  std::size_t listener_ = 0;
+};
+
+class SimNetwork {
+ public:
+  // Receives one line for each thing that happens; for comparing and for looking at runs. The line is valid during the call.
+  using TraceSink = void (*)(void* object, std::string_view line);
+
+  explicit SimNetwork(const SimOptions& options = {});
+  SimNetwork(const SimNetwork&) = delete;
+  SimNetwork& operator=(const SimNetwork&) = delete;
+
+  [[nodiscard]] Time now() const noexcept { return now_; }
+  [[nodiscard]] WallTime wall_clock() const noexcept;
+  void set_wall_clock(WallTime time) noexcept;  // jumps; runs on from there
+
+  // poll() never moves the clock past `time`, and returns there with nothing ready. `never`: no such limit.
+  void set_horizon(Time time) noexcept { horizon_ = time; }
+  // Moves the clock and lets happen what happens until then. For tests without a loop.
+  void advance(Duration duration) noexcept;
+
+  // Of connections made from now on.
+  [[nodiscard]] SimLink& link() noexcept { return link_; }
+  void set_connect_rule(const SimConnectRule& rule);  // set-up; replaces an earlier one for the same address
+  void set_trace(TraceSink sink, void* object) noexcept;
+
+  // A raw client. The address it comes from is 192.0.2.1, 2001:db8::1, or loopback if `to` is. Whether it worked shows later.
+  [[nodiscard]] SimPeer connect(const Endpoint& to) noexcept;
+  [[nodiscard]] SimPeer connect(const Endpoint& to, const Address& from) noexcept;
+  // A raw server. Any address will do, also loopback: all SimPorts reach it.
+  [[nodiscard]] SimPeerListener listen(const Endpoint& at, std::uint16_t backlog = 64) noexcept;
+
+  // ---- what there is
+  [[nodiscard]] std::size_t connections() const noexcept;  // open at one end at least
+  [[nodiscard]] std::size_t connections_max() const noexcept { return connections_.size(); }
+  [[nodiscard]] std::size_t bytes_in_flight() const noexcept;  // sent and not arrived
+  // Nothing is under way: no bytes, no FIN, no connect. (Deadlines of lost lines do not count.)
+  [[nodiscard]] bool is_quiet() const noexcept;
+
+ private:
+  friend class SimPort;
+  friend class SimPeer;
+  friend class SimPeerListener;
+
+  static constexpr int outside = 0;  // the host number of SimPeers; SimPorts are 1, 2, ...
+  static constexpr std::size_t hosts_max = 16;
+  static constexpr std::size_t none = SIZE_MAX;
+
+  struct Host {
+    SimPort* port = nullptr;
+    Address ipv4;
+    Address ipv6;
+    Time until = never;           // of its last poll
+    bool polled_in_vain = false;  // since the last thing that happened anywhere
+    bool has_link = false;
+    SimLink link{};
+  };
+
+  struct End {
+    enum class State : std::uint8_t { connecting, open, failed };
+    State state = State::connecting;
+    bool is_attached = false;  // somebody holds it: a socket, a SimPeer or a backlog
+    bool is_finished = false;  // it sends no more
+    bool recv_held = false;    // until the next poll (SimLink::recv_size_max)
+    bool send_held = false;
+    int host = outside;
+    Error failure = Error::failed;
+    int failure_number = 0;
+    Address address;
+  };
+
+  struct Connection {
+    enum class Stage : std::uint8_t { free, knocking, refusing, queued, established };
+    explicit Connection(const SimOptions& options);
+    Stage stage = Stage::free;
+    std::uint32_t generation = 0;
+    bool is_lost = false;
+    Error refusal = Error::refused;
+    Time step_at = never;      // knocking, refusing: when the answer comes
+    Time gives_up_at = never;  // knocking: when the client stops waiting
+    Time lost_at{};
+    std::size_t listener_path = none;  // unix sockets: the listener, which a path names but an address does not
+    SimLink link{};
+    std::array<End, 2> ends{};     // 0 connected, 1 accepted
+    std::array<SimPipe, 2> pipes;  // pipes[i] carries what ends[i] sends
+  };
+
+  struct Listener {
+    bool is_open = false;
+    int host = outside;
+    ListenOptions options;
+    std::array<char, 108> path{};
+    std::size_t path_size = 0;
+    Address address;
+    std::vector<std::size_t> backlog;  // ring of connections
+    std::size_t backlog_limit = 0;
+    std::size_t backlog_begin = 0;
+    std::size_t backlog_size = 0;
+  };
+
+  // ---- hosts
+  int add_host(SimPort& port, const Address& ipv4, const Address& ipv6);
+  void remove_host(int host) noexcept;
+  [[nodiscard]] int host_of(const Address& address) const noexcept;
+  [[nodiscard]] bool address_exists(const Address& address) const noexcept;
+
+  // ---- listeners
+  [[nodiscard]] Result<std::size_t, Error> open_listener(int host, const ListenOptions& options) noexcept;
+  void close_listener(std::size_t index) noexcept;
+  [[nodiscard]] std::size_t take_from_backlog(std::size_t index) noexcept;  // none if nobody waits
+  [[nodiscard]] bool listener_hears(const Listener& listener, int from, const Address& to) const noexcept;
+  [[nodiscard]] std::size_t find_listener(int from, const Address& to) noexcept;
+  [[nodiscard]] std::size_t find_path(int from, std::string_view path) const noexcept;
+  [[nodiscard]] std::uint16_t next_free_port() noexcept;
+
+  // ---- connections
+  [[nodiscard]] Result<std::size_t, Error> open_connection(int from, const Address& source,
+                                                           const Endpoint& to) noexcept;
+  [[nodiscard]] const SimConnectRule* rule_for(const Address& to) const noexcept;
+  [[nodiscard]] const SimLink& link_for(int from, const Address& to) const noexcept;
+  void knock(std::size_t index) noexcept;
+  bool step(std::size_t index) noexcept;    // lets one due thing happen; false if there is none
+  void settle(std::size_t index) noexcept;  // lets everything happen that is due
+  void fail_end(Connection& connection, int side, Error error, int number, bool tell_other) noexcept;
+  void break_connection(Connection& connection) noexcept;
+  void lose_line(Connection& connection) noexcept;
+  void close_end(std::size_t index, int side, bool reset) noexcept;
+  void arrived(Connection& connection, int from, SimPipe::Arrival arrival) noexcept;
+  [[nodiscard]] Time end_gives_up_at(const Connection& connection, int side) const noexcept;
+  [[nodiscard]] Time next_event_of(const Connection& connection) const noexcept;
+  [[nodiscard]] Time next_event() const noexcept;
+  void move_clock(Time to) noexcept;
+
+  // Something happened: no port waits in vain any more.
+  void activity() noexcept;
+  void news_for(int host) noexcept { news_ |= 1U << host; }
+  [[gnu::format(printf, 2, 3)]] void trace(const char* format, ...) noexcept;
+
+  Time now_;
+  Time horizon_ = never;
+  WallTime wall_base_;
+  Time wall_base_at_;
+  SimRandom random_;
+  std::uint64_t seed_;
+  SimLink link_;
+  std::array<Host, hosts_max> hosts_{};
+  int host_count_ = 1;
+  std::uint32_t news_ = 0;  // hosts at which something arrived since the running poll began, as bits
+  std::uint16_t next_port_ = 49152;
+  std::vector<SimConnectRule> rules_;
+  std::vector<Listener> listeners_;
+  std::vector<Connection> connections_;
+  TraceSink trace_sink_ = nullptr;
+  void* trace_object_ = nullptr;
+};
+
+}  // namespace pollux::port
