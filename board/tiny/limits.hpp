@@ -1,0 +1,21 @@
+// The smallest limits that compile (see check_limits() in stack/http/server_storage.hpp). For tests: whatever is written for one
+// connection and a 128-byte head works with more. A browser's head does not fit into it. Only state_size is larger than it must be,
+// because the handlers of apps/ keep something between their calls.
+#pragma once
+
+#include "stack/http/limits.hpp"
+
+namespace pollux::board {
+
+inline constexpr http::ServerLimits server_limits{
+    .connections = 1,
+    .listeners = 1,
+    .in_buffer = 129,
+    .out_buffer = 512,
+    .head_size_max = 128,
+    .fields_max = 4,
+    .state_size = 128,
+    .close_records = 1,
+};
+
+}  // namespace pollux::board
