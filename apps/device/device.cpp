@@ -1,0 +1,157 @@
+#include "apps/device/device.hpp"
+
+#include <array>
+#include <optional>
+
+#include "apps/device/access.hpp"
+#include "apps/device/device_json.hpp"
+#include "apps/support/json_read.hpp"
+#include "stack/http/server.hpp"
+
+namespace pollux::device {
+
+namespace {
+
+void answer_led_error(http::ResponseWriter& writer, LedError error) noexcept {
+  switch (error) {
+    case LedError::none:
+    case LedError::not_found:
+      answer_error(writer, 404, "there is no LED of that name; GET /api/v1/leds has them all");
+      return;
+    case LedError::unknown_trigger:
+      answer_error(writer, 400, "this LED has no such trigger");
+      return;
+    case LedError::not_permitted:
+      answer_error(writer, 403, "this program may not switch the LED: it needs write access to its files in /sys");
+      return;
+    case LedError::busy:
+      answer_error(writer, 409, "the LED is in use by somebody else");
+      return;
+    case LedError::failed:
+      break;
+  }
+  answer_error(writer, 500, "the LED could not be switched");
+}
+
+// True, and it has been answered, if another site's page asks.
+bool refuse_cross_site(http::ResponseWriter& writer, const http::Request& request) noexcept {
+  if (!is_cross_site(request)) {
+    return false;
+  }
+  answer_error(writer, 403, "a page of another site may not change anything here");
+  return true;
+}
+
+}  // namespace
+
+int Device::start(const DeviceConfig& config) noexcept {
+  config_ = config;
+  return config.data.empty() ? 0 : firmware_.open(config.data);
+}
+
+Document* Device::take_document(http::ResponseWriter& writer) noexcept {
+  Document* document = documents_.take();
+  if (document == nullptr) {
+    writer.set("Retry-After", "1");
+    answer_error(writer, 503, "too many answers are on their way; try again");
+  }
+  return document;
+}
+
+void Device::health(http::ResponseWriter& writer, http::Request&) noexcept {
+  writer.set("Cache-Control", "no-store");
+  writer.text(200, "ok\n");
+}
+
+void Device::status(http::ResponseWriter& writer, http::Request& request) noexcept {
+  read_board_info(config_.roots, info_);
+  const port::WallTime now = request.loop().port().wall_clock();
+  answer_json(writer, 200, [this, now](apps::JsonWriter& json) { write_status(json, info_, now); });
+}
+
+void Device::pollux(http::ResponseWriter& writer, http::Request& request) noexcept {
+  const ServerFacts facts{.server = request.server(),
+                          .documents = documents_.use(),
+                          .started = config_.started,
+                          .server_memory = config_.server_memory,
+                          .loop_memory = config_.loop_memory,
+                          .device_memory = sizeof(Device)};
+  const port::WallTime now = request.loop().port().wall_clock();
+  answer_json(writer, 200, [&facts, now](apps::JsonWriter& json) { write_pollux(json, facts, now); });
+}
+
+void Device::metrics(http::ResponseWriter& writer, http::Request& request) noexcept {
+  Document* document = take_document(writer);
+  if (document == nullptr) {
+    return;
+  }
+  read_board_info(config_.roots, info_);
+  write_metrics(document->text(), info_,
+                {.server = request.server(), .documents = documents_.use(), .started = config_.started});
+  Documents::send(writer, *document, 200, "text/plain; version=0.0.4; charset=utf-8");
+}
+
+// ---- LEDs
+
+void Device::list_leds(http::ResponseWriter& writer, http::Request&) noexcept {
+  answer_json(writer, 200, [this](apps::JsonWriter& json) {
+    json.begin_object().key("leds").begin_array();
+    if (const auto names = leds().names()) {
+      for (const Name& name : *names) {
+        if (const auto led = leds().find(name.view())) {
+          write_led(json, *led);
+        }
+      }
+    }
+    json.end_array().end_object();
+  });
+}
+
+void Device::answer_led(http::ResponseWriter& writer, const Led& led) noexcept {
+  answer_json(writer, 200, [&led](apps::JsonWriter& json) { write_led(json, led); });
+}
+
+void Device::get_led(http::ResponseWriter& writer, http::Request& request) noexcept {
+  if (const auto led = leds().find(request.path_value("name"))) {
+    answer_led(writer, *led);
+    return;
+  }
+  answer_led_error(writer, LedError::not_found);
+}
+
+void Device::put_led(http::ResponseWriter& writer, http::Request& request) noexcept {
+  if (refuse_cross_site(writer, request)) {
+    return;
+  }
+  const std::string_view name = request.path_value("name");
+  const auto before = leds().find(name);
+  if (!before) {
+    answer_led_error(writer, LedError::not_found);
+    return;
+  }
+  std::uint64_t brightness = 0;
+  std::string_view trigger;
+  std::array<char, 64> trigger_memory{};
+  std::array members{
+      apps::JsonMember::integer("brightness", brightness, {.min = 0, .max = before->brightness_max}),
+      apps::JsonMember::text("trigger", trigger, trigger_memory),
+  };
+  if (const auto error = apps::read_json_object(request.body(), members)) {
+    answer_json(writer, 400, [&error](apps::JsonWriter& json) { write_error(json, *error); });
+    return;
+  }
+  if (!members[0].is_given() && !members[1].is_given()) {
+    answer_error(writer, 400, "give brightness, or trigger, or both");
+    return;
+  }
+  const LedError error = leds().set(name, members[0].is_given() ? std::optional{brightness} : std::nullopt,
+                                    members[1].is_given() ? std::optional{trigger} : std::nullopt);
+  const auto after = leds().find(name);
+  if (error != LedError::none || !after) {
+    answer_led_error(writer, error);
+    return;
+  }
+  answer_led(writer, *after);
+}
+
+}  // namespace pollux::device

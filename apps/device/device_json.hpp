@@ -1,0 +1,42 @@
+// What the device says about itself, as JSON and as metrics. README.md shows what the answers look like.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "apps/device/board_info.hpp"
+#include "apps/device/firmware.hpp"
+#include "apps/device/leds.hpp"
+#include "apps/support/json.hpp"
+#include "apps/support/json_read.hpp"
+#include "port/time.hpp"
+#include "stack/base/text.hpp"
+#include "stack/http/server.hpp"
+#include "stack/http/server_stats.hpp"
+
+namespace pollux::device {
+
+// What a question about the program itself is answered from.
+struct ServerFacts {
+  const http::Server& server;
+  http::PoolUse documents;
+  port::Time started;
+  std::size_t server_memory = 0;  // bytes
+  std::size_t loop_memory = 0;
+  std::size_t device_memory = 0;
+};
+
+// How many of the last closes are shown, newest last.
+inline constexpr std::size_t closes_shown_max = 32;
+
+void write_status(apps::JsonWriter& json, const BoardInfo& info, port::WallTime now) noexcept;
+void write_pollux(apps::JsonWriter& json, const ServerFacts& facts, port::WallTime time) noexcept;
+void write_led(apps::JsonWriter& json, const Led& led) noexcept;
+void write_firmware(apps::JsonWriter& json, const FirmwareInfo& info) noexcept;
+// {"error":{"status":400,"message":"...","offset":14,"line":1,"column":15}}
+void write_error(apps::JsonWriter& json, const apps::JsonError& error) noexcept;
+
+// The text format of Prometheus, version 0.0.4.
+void write_metrics(base::TextWriter& text, const BoardInfo& info, const ServerFacts& facts) noexcept;
+
+}  // namespace pollux::device
