@@ -1,0 +1,47 @@
+# Most of the time of a build goes into the tests, and into their reading the same headers again and again. So those are read once, and the
+# tests' own code is not optimised (the libraries under them are). The undefined-behaviour checks stay in the libraries; in test code they
+# would double the time of its compilation.
+# The two definitions are those of pollux::linux_port: what was read once must have been read with the same ones.
+set(POLLUX_TEST_OPTIONS -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -O0 -fno-sanitize=undefined)
+if(NOT TARGET pollux_test_headers)
+  file(GENERATE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/pollux_test_headers.cpp" CONTENT "")
+  add_library(pollux_test_headers OBJECT "${CMAKE_CURRENT_BINARY_DIR}/pollux_test_headers.cpp")
+  pollux_compile_as_ours(pollux_test_headers)
+  target_compile_options(pollux_test_headers PRIVATE ${POLLUX_TEST_OPTIONS})
+  target_link_libraries(pollux_test_headers PRIVATE GTest::gtest)
+  set_target_properties(pollux_test_headers PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_precompile_headers(
+    pollux_test_headers
+    PRIVATE
+    <gtest/gtest.h>
+    <algorithm>
+    <array>
+    <chrono>
+    <functional>
+    <optional>
+    <span>
+    <string>
+    <string_view>
+    <vector>)
+endif()
+
+# pollux_test(NAME SOURCES... [LINK LIBS...] [TIMEOUT SECONDS]): one GoogleTest program, registered as one ctest entry (a process per
+# test case would cost more than the cases do, above all under an emulator). The heap guard is linked into every one, so that a
+# test can say `heap_guard::Forbidden`.
+function(pollux_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "LINK")
+  add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
+  pollux_compile_as_ours(${name})
+  target_compile_options(${name} PRIVATE ${POLLUX_TEST_OPTIONS})
+  target_precompile_headers(${name} REUSE_FROM pollux_test_headers)
+  target_link_libraries(${name} PRIVATE ${arg_LINK} GTest::gtest GTest::gtest_main)
+  if(TARGET pollux_heap_guard)
+    target_link_libraries(${name} PRIVATE pollux_heap_guard)
+  endif()
+  target_include_directories(${name} PRIVATE ${POLLUX_ROOT})
+  add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT})
+endfunction()
