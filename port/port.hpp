@@ -23,7 +23,8 @@
 
 namespace pollux::port {
 
-// One open socket: a listener, a stream or a datagram socket. A small number that the port gave; copying it does not copy the socket.
+// One open socket: a listener, a stream or a datagram socket. A small number that the port gave; copying it does not
+// copy the socket.
 struct Socket {
   int id = -1;
   [[nodiscard]] constexpr bool is_open() const noexcept { return id >= 0; }
@@ -175,12 +176,14 @@ class Port {
   // timed_out, failed). After a failure only close() is left.
   [[nodiscard]] virtual Result<void, Error> connect_result(Socket socket) = 0;
 
-  // A datagram socket (UDP) that talks to one peer and hears only that one; `to` is an IPv4 or IPv6 address with a port. The
-  // system picks a source port nobody can guess (RFC 5452 section 4.5), and nothing goes out yet: with local_address() it
-  // also tells which source address the system would use for `to` (RFC 6724 section 4), or unreachable if there is no way.
-  // send() sends its spans as one datagram, whole (ok) or not at all (would_block, failed); recv() takes one datagram, cut
-  // to out.size(), and passes over empty ones. `failed` on such a socket speaks of the peer (ECONNREFUSED: nobody listens
-  // there) or of a datagram that is too large. shutdown_send(), send_file() and park() are not for it.
+  // A datagram socket (UDP) that talks to one peer and hears only that one; `to` is an IPv4 or IPv6 address with a
+  // port. The system picks a source port nobody can guess (RFC 5452 section 4.5), and nothing goes out yet: with
+  // local_address() it also tells which source address the system would use for `to` (RFC 6724 section 4), or
+  // unreachable if there is no way.
+  // send() sends its spans as one datagram, whole (ok) or not at all (would_block, failed); recv() takes one datagram,
+  // cut to out.size(), and passes over empty ones. `failed` on such a socket speaks of the peer (ECONNREFUSED: nobody
+  // listens there) or of a datagram that is too large; it stays usable. send() with `more`, shutdown_send(),
+  // send_file() and park() are not for it.
   // Errors: no_descriptors, no_memory, unreachable, address_not_here (no local port is left), permission_denied, failed.
   [[nodiscard]] virtual Result<Socket, Error> connect_datagram(const Address& to) = 0;
 
@@ -242,8 +245,9 @@ class Port {
   // refuses every link as `outside`. A slash at the end asks for a directory. Source: openat2(2), RESOLVE_BENEATH.
   // Errors: not_found, outside, not_regular, permission_denied, name_too_long, no_descriptors, failed.
   [[nodiscard]] virtual Result<FileInfo, Error> open_file(File root, std::string_view path) = 0;
-  // Opens a regular file for reading by an ordinary path, absolute or from the working directory, symbolic links followed: for files that
-  // the system or the operator named (/etc/resolv.conf), never for a name from a peer. Does not wait (a fifo is refused).
+  // Opens a regular file for reading by an ordinary path, absolute or from the working directory, symbolic links
+  // followed: for files that the system or the operator named (/etc/resolv.conf), never for a name from a peer. Does
+  // not wait (a fifo is refused).
   // Errors: as open_file() without outside; a directory is not_regular.
   [[nodiscard]] virtual Result<FileInfo, Error> open_path(std::string_view path) = 0;
   // Up to out.size() bytes at `offset`: ok, end (at or behind the end of the file) or failed. Source: pread(2).

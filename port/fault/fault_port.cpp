@@ -73,6 +73,13 @@ Result<void, Error> FaultPort::connect_result(Socket socket) {
   return inner_.connect_result(socket);
 }
 
+Result<Socket, Error> FaultPort::connect_datagram(const Address& to) {
+  if (fails(FaultCall::connect_datagram, EMFILE)) {
+    return Failure{Error::no_descriptors};
+  }
+  return inner_.connect_datagram(to);
+}
+
 IoResult FaultPort::recv(Socket socket, std::span<std::byte> out) {
   if (fails(FaultCall::recv, ECONNRESET)) {
     return {.status = IoStatus::failed};
@@ -128,6 +135,13 @@ Result<FileInfo, Error> FaultPort::open_file(File root, std::string_view path) {
     return Failure{Error::no_descriptors};
   }
   return inner_.open_file(root, path);
+}
+
+Result<FileInfo, Error> FaultPort::open_path(std::string_view path) {
+  if (fails(FaultCall::open_path, EMFILE)) {
+    return Failure{Error::no_descriptors};
+  }
+  return inner_.open_path(path);
 }
 
 IoResult FaultPort::read_file(File file, std::uint64_t offset, std::span<std::byte> out) {

@@ -14,10 +14,11 @@
 // A call that is made to fail does not reach the port inside, which therefore knows nothing of it. What it says is a failure
 // that the contract allows for that call:
 //
-//   listen          address_in_use           recv, send, send_file, read_file   failed
-//   accept          no_descriptors           open_directory, open_file          no_descriptors
-//   connect         refused (at once)        local_address                      failed
-//   connect_result  refused                  park                               false, and the socket is not parked
+//   listen            address_in_use         recv, send, send_file, read_file       failed
+//   accept            no_descriptors         open_directory, open_file, open_path   no_descriptors
+//   connect           refused (at once)      local_address                          failed
+//   connect_result    refused                park                                   false, and the socket is not parked
+//   connect_datagram  no_descriptors
 //   poll            returns early with nothing ready; never twice in a row, or a program that loops would never end
 //
 // It has no heap, no clock and no random numbers but its own, so it also works around LinuxPort.
@@ -37,6 +38,7 @@ enum class FaultCall : std::uint8_t {
   accept,
   connect,
   connect_result,
+  connect_datagram,
   recv,
   send,
   send_file,
@@ -44,9 +46,10 @@ enum class FaultCall : std::uint8_t {
   park,
   open_directory,
   open_file,
+  open_path,
   read_file,
 };
-inline constexpr std::size_t fault_call_count = 13;
+inline constexpr std::size_t fault_call_count = 15;
 
 // A set of them, as bits.
 [[nodiscard]] constexpr std::uint32_t fault_bit(FaultCall call) noexcept {
@@ -86,6 +89,7 @@ class FaultPort final : public Port {
   [[nodiscard]] Result<Accepted, Error> accept(Socket listener) override;
   [[nodiscard]] Result<Socket, Error> connect(const Endpoint& to) override;
   [[nodiscard]] Result<void, Error> connect_result(Socket socket) override;
+  [[nodiscard]] Result<Socket, Error> connect_datagram(const Address& to) override;
   [[nodiscard]] IoResult recv(Socket socket, std::span<std::byte> out) override;
   [[nodiscard]] IoResult send(Socket socket, std::span<const std::byte> first, std::span<const std::byte> second,
                               bool more) override;
@@ -98,6 +102,7 @@ class FaultPort final : public Port {
   [[nodiscard]] bool take_signal(Signal& signal) override { return inner_.take_signal(signal); }
   [[nodiscard]] Result<File, Error> open_directory(std::string_view path) override;
   [[nodiscard]] Result<FileInfo, Error> open_file(File root, std::string_view path) override;
+  [[nodiscard]] Result<FileInfo, Error> open_path(std::string_view path) override;
   [[nodiscard]] IoResult read_file(File file, std::uint64_t offset, std::span<std::byte> out) override;
   void close_file(File file) override { inner_.close_file(file); }
   [[nodiscard]] int system_error() const override {

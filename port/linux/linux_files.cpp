@@ -55,6 +55,28 @@ std::uint64_t change_id_of(const struct stat& status) noexcept {
   return mix(id, static_cast<std::uint64_t>(status.st_mtim.tv_nsec));
 }
 
+// The zero-terminated `path` in `text`. 0 or an errno.
+int copy_path(std::string_view path, std::array<char, PATH_MAX>& text) noexcept {
+  if (path.size() >= text.size()) {
+    return ENAMETOOLONG;
+  }
+  if (path.find('\0') != std::string_view::npos) {
+    return ENOENT;
+  }
+  std::memcpy(text.data(), path.data(), path.size());
+  text[path.size()] = '\0';
+  return 0;
+}
+
+FileInfo info_of(int descriptor, const struct stat& status) noexcept {
+  const bool is_directory = S_ISDIR(status.st_mode);
+  return {.file = {descriptor},
+          .kind = is_directory ? FileKind::directory : FileKind::regular,
+          .size = is_directory ? 0 : static_cast<std::uint64_t>(status.st_size),
+          .modified = {.seconds = status.st_mtim.tv_sec},
+          .change_id = change_id_of(status)};
+}
+
 // A descriptor, or an errno made negative.
 int open_with_openat2(int root, const char* path) noexcept {
   open_how how{};
@@ -120,14 +142,10 @@ int open_step_by_step(int root, const char* path) noexcept {
 }  // namespace
 
 Result<File, Error> LinuxPort::open_directory(std::string_view path) {
-  std::array<char, PATH_MAX> text{};
-  if (path.size() >= text.size()) {
-    return failure(ENAMETOOLONG);
+  std::array<char, PATH_MAX> text;
+  if (const int number = copy_path(path, text); number != 0) {
+    return failure(number);
   }
-  if (path.empty() || path.find('\0') != std::string_view::npos) {
-    return failure(ENOENT);
-  }
-  std::memcpy(text.data(), path.data(), path.size());
   const int descriptor = ::open(text.data(), O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) {
     return failure(errno);
@@ -137,12 +155,9 @@ Result<File, Error> LinuxPort::open_directory(std::string_view path) {
 
 Result<FileInfo, Error> LinuxPort::open_file(File root, std::string_view path) {
   ENSURE(root.is_open());
-  std::array<char, PATH_MAX> text{};
-  if (path.size() >= text.size()) {
-    return failure(ENAMETOOLONG);
-  }
-  if (path.find('\0') != std::string_view::npos) {
-    return failure(ENOENT);
+  std::array<char, PATH_MAX> text;
+  if (const int number = copy_path(path, text); number != 0) {
+    return failure(number);
   }
   if (points_outside(path)) {
     return failure(EXDEV);
@@ -154,7 +169,7 @@ Result<FileInfo, Error> LinuxPort::open_file(File root, std::string_view path) {
   if (path.empty()) {
     path = ".";
   }
-  std::memcpy(text.data(), path.data(), path.size());
+  ENSURE(copy_path(path, text) == 0);
 
   const int descriptor = open_beneath(root.id, text.data());
   if (descriptor < 0) {
@@ -173,12 +188,36 @@ Result<FileInfo, Error> LinuxPort::open_file(File root, std::string_view path) {
     ::close(descriptor);
     return failure(number);
   }
-  const bool is_directory = S_ISDIR(status.st_mode);
-  return FileInfo{.file = {descriptor},
-                  .kind = is_directory ? FileKind::directory : FileKind::regular,
-                  .size = is_directory ? 0 : static_cast<std::uint64_t>(status.st_size),
-                  .modified = {.seconds = status.st_mtim.tv_sec},
-                  .change_id = change_id_of(status)};
+  return info_of(descriptor, status);
+}
+
+Result<FileInfo, Error> LinuxPort::open_path(std::string_view path) {
+  std::array<char, PATH_MAX> text;
+  if (const int number = copy_path(path, text); number != 0) {
+    return failure(number);
+  }
+  int descriptor = -1;
+  do {
+    descriptor = ::open(text.data(), open_flags);
+  } while (descriptor < 0 && errno == EINTR);
+  if (descriptor < 0) {
+    const int number = errno;
+    if (number == ELOOP) {  // a circle of links: nothing is `outside` here
+      error_ = number;
+      return Failure{Error::failed};
+    }
+    return failure(number);
+  }
+  struct stat status {};
+  int number = ::fstat(descriptor, &status) == 0 ? 0 : errno;
+  if (number == 0 && !S_ISREG(status.st_mode)) {
+    number = ENXIO;
+  }
+  if (number != 0) {
+    ::close(descriptor);
+    return failure(number);
+  }
+  return info_of(descriptor, status);
 }
 
 int LinuxPort::open_beneath(int root, const char* path) noexcept {

@@ -85,6 +85,8 @@ class LinuxPort final : public Port {
   [[nodiscard]] Result<Accepted, Error> accept(Socket listener) override;
   [[nodiscard]] Result<Socket, Error> connect(const Endpoint& to) override;
   [[nodiscard]] Result<void, Error> connect_result(Socket socket) override;
+  // The kernel draws the source port at random among its ephemeral ones (net.ipv4.ip_local_port_range).
+  [[nodiscard]] Result<Socket, Error> connect_datagram(const Address& to) override;
   [[nodiscard]] IoResult recv(Socket socket, std::span<std::byte> out) override;
   [[nodiscard]] IoResult send(Socket socket, std::span<const std::byte> first, std::span<const std::byte> second,
                               bool more) override;
@@ -105,6 +107,7 @@ class LinuxPort final : public Port {
   // On a kernel without openat2 a path through any symbolic link is `outside`, also through one that stays below
   // `root`.
   [[nodiscard]] Result<FileInfo, Error> open_file(File root, std::string_view path) override;
+  [[nodiscard]] Result<FileInfo, Error> open_path(std::string_view path) override;
   [[nodiscard]] IoResult read_file(File file, std::uint64_t offset, std::span<std::byte> out) override;
   void close_file(File file) override;
 

@@ -27,6 +27,10 @@ constexpr int unsent_max = 256 * 1024;
 constexpr std::size_t send_file_max = 0x7ffff000;
 
 constexpr int stream_socket = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+constexpr int datagram_socket = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+// Empty datagrams that one recv() passes over; a flood of them must not hold the loop. poll() tells of what is left.
+constexpr int empty_datagrams_max = 32;
 
 // A socket of the caller that is not open, or is none, is a bug of the caller.
 void ensure_was_socket(int number) noexcept {
@@ -338,23 +342,49 @@ Result<void, Error> LinuxPort::connect_result(Socket socket) {
   return {};
 }
 
+Result<Socket, Error> LinuxPort::connect_datagram(const Address& to) {
+  ENSURE(to.family == Family::ipv4 || to.family == Family::ipv6);
+  SystemAddress address;
+  ENSURE(address.set({.address = to}) == 0);
+  const int descriptor = ::socket(address.family(), datagram_socket, 0);
+  if (descriptor < 0) {
+    return failure(errno == EAFNOSUPPORT ? ENETUNREACH : errno);  // a kernel without IPv6 has no way to there
+  }
+  int number = 0;
+  do {
+    number = ::connect(descriptor, address.get(), address.size()) == 0 ? 0 : errno;
+  } while (number == EINTR);
+  if (number != 0) {
+    ::close(descriptor);
+    return failure(number == EAGAIN ? EADDRNOTAVAIL : number);  // EAGAIN: no local port is left (ip(7))
+  }
+  return Socket{descriptor};
+}
+
 // ---- transfer
 
 IoResult LinuxPort::recv(Socket socket, std::span<std::byte> out) {
   ENSURE(!out.empty());
-  ssize_t size = 0;
-  do {
-    size = ::recv(socket.id, out.data(), out.size(), 0);
-  } while (size < 0 && errno == EINTR);
-  if (size < 0) {
-    const int number = errno;
-    ensure_was_socket(number);
-    return io_failure(number);
+  for (int empty_datagrams = 0; empty_datagrams < empty_datagrams_max;) {
+    const ssize_t size = ::recv(socket.id, out.data(), out.size(), 0);
+    if (size > 0) {
+      return {.status = IoStatus::ok, .size = static_cast<std::size_t>(size)};
+    }
+    if (size < 0 && errno == EINTR) {
+      continue;
+    }
+    if (size < 0) {
+      const int number = errno;
+      ensure_was_socket(number);
+      return io_failure(number);
+    }
+    // Nothing is the end of a stream, and an empty datagram otherwise. Asked only here, so that bytes cost one call.
+    if (socket_option(socket.id, SO_TYPE) != SOCK_DGRAM) {
+      return {.status = IoStatus::end};
+    }
+    ++empty_datagrams;
   }
-  if (size == 0) {
-    return {.status = IoStatus::end};
-  }
-  return {.status = IoStatus::ok, .size = static_cast<std::size_t>(size)};
+  return {.status = IoStatus::would_block};
 }
 
 IoResult LinuxPort::send(Socket socket, std::span<const std::byte> first, std::span<const std::byte> second,

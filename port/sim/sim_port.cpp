@@ -249,6 +249,11 @@ Result<void, Error> SimPort::connect_result(Socket socket) {
   return Failure{own.failure};
 }
 
+Result<Socket, Error> SimPort::connect_datagram(const Address& to) {
+  static_cast<void>(to);
+  return Failure{failed(Error::unreachable)};
+}
+
 // ---- moving bytes
 
 IoResult SimPort::recv(Socket socket, std::span<std::byte> out) {

@@ -68,6 +68,7 @@ class SimPort final : public Port {
   [[nodiscard]] Result<Accepted, Error> accept(Socket listener) override;
   [[nodiscard]] Result<Socket, Error> connect(const Endpoint& to) override;
   [[nodiscard]] Result<void, Error> connect_result(Socket socket) override;
+  [[nodiscard]] Result<Socket, Error> connect_datagram(const Address& to) override;
   [[nodiscard]] IoResult recv(Socket socket, std::span<std::byte> out) override;
   [[nodiscard]] IoResult send(Socket socket, std::span<const std::byte> first, std::span<const std::byte> second,
                               bool more) override;
@@ -80,6 +81,7 @@ class SimPort final : public Port {
   [[nodiscard]] bool take_signal(Signal& signal) override;
   [[nodiscard]] Result<File, Error> open_directory(std::string_view path) override;
   [[nodiscard]] Result<FileInfo, Error> open_file(File root, std::string_view path) override;
+  [[nodiscard]] Result<FileInfo, Error> open_path(std::string_view path) override;
   [[nodiscard]] IoResult read_file(File file, std::uint64_t offset, std::span<std::byte> out) override;
   void close_file(File file) override;
   [[nodiscard]] int system_error() const override { return system_error_; }
@@ -128,6 +130,7 @@ class SimPort final : public Port {
 
   [[nodiscard]] OpenFile& existing_file(File file, const char* message) noexcept;
   [[nodiscard]] File take_file(std::size_t node) noexcept;
+  [[nodiscard]] FileInfo info_of(std::size_t node) noexcept;  // opens it
 
   SimNetwork& network_;
   int host_;

@@ -55,6 +55,15 @@ SimPort::OpenFile& SimPort::existing_file(File file, const char* message) noexce
   return open_files_[index];
 }
 
+FileInfo SimPort::info_of(std::size_t node) noexcept {
+  const bool is_directory = files_.is_directory(node);
+  return FileInfo{.file = take_file(node),
+                  .kind = is_directory ? FileKind::directory : FileKind::regular,
+                  .size = is_directory ? 0 : files_.content(node).size(),
+                  .modified = files_.modified(node),
+                  .change_id = files_.change_id(node)};
+}
+
 Result<File, Error> SimPort::open_directory(std::string_view path) {
   if (files_open_ == open_files_.size() || !has_descriptor()) {
     return Failure{failed(Error::no_descriptors)};
@@ -89,12 +98,29 @@ Result<FileInfo, Error> SimPort::open_file(File root, std::string_view path) {
   if (!files_.is_directory(node) && !files_.is_regular(node)) {
     return Failure{failed(Error::not_regular)};
   }
-  const bool is_directory = files_.is_directory(node);
-  return FileInfo{.file = take_file(node),
-                  .kind = is_directory ? FileKind::directory : FileKind::regular,
-                  .size = is_directory ? 0 : files_.content(node).size(),
-                  .modified = files_.modified(node),
-                  .change_id = files_.change_id(node)};
+  return info_of(node);
+}
+
+// A relative path begins at the top: the program's working directory is "/".
+Result<FileInfo, Error> SimPort::open_path(std::string_view path) {
+  if (files_open_ == open_files_.size() || !has_descriptor()) {
+    return Failure{failed(Error::no_descriptors)};
+  }
+  if (path.empty()) {
+    return Failure{failed(Error::not_found)};
+  }
+  const Result<std::size_t, Error> found = files_.find(0, path, false);
+  if (!found && found.error() == Error::outside) {  // a circle of links
+    system_error_ = ELOOP;
+    return Failure{Error::failed};
+  }
+  if (!found) {
+    return Failure{failed(found.error())};
+  }
+  if (!files_.is_regular(found.value())) {
+    return Failure{failed(Error::not_regular)};
+  }
+  return info_of(found.value());
 }
 
 IoResult SimPort::read_file(File file, std::uint64_t offset, std::span<std::byte> out) {

@@ -113,6 +113,7 @@ TEST(FaultPortTest, EachCallFailsInItsOwnWay) {
   EXPECT_EQ(port.system_error(), EMFILE);
   EXPECT_EQ(port.connect(here).error(), Error::refused);
   EXPECT_EQ(port.connect_result(socket).error(), Error::refused);
+  EXPECT_EQ(port.connect_datagram(here.address).error(), Error::no_descriptors);
   EXPECT_EQ(port.recv(socket, out).status, IoStatus::failed);
   EXPECT_EQ(port.send(socket, bytes("x"), {}, false).status, IoStatus::failed);
   EXPECT_EQ(port.send_file(socket, file, 0, 1).status, IoStatus::failed);
@@ -120,6 +121,7 @@ TEST(FaultPortTest, EachCallFailsInItsOwnWay) {
   EXPECT_EQ(sim.sockets_parked(), 0U);
   EXPECT_EQ(port.open_directory("/www").error(), Error::no_descriptors);
   EXPECT_EQ(port.open_file(root, "file").error(), Error::no_descriptors);
+  EXPECT_EQ(port.open_path("/www/file").error(), Error::no_descriptors);
   EXPECT_EQ(port.read_file(file, 0, out).status, IoStatus::failed);
   EXPECT_EQ(port.poll(entries, {}, never).ready, 0U);
   EXPECT_EQ(entries[0].ready, Events::none);
