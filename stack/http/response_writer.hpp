@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "port/port.hpp"
+#include "stack/http/body_source.hpp"
 #include "stack/net/stream.hpp"
 #include "stack/wire/date.hpp"
 #include "stack/wire/head.hpp"
@@ -25,25 +26,6 @@
 namespace pollux::http {
 
 class ServerConn;
-
-// Bytes that are made while they are sent.
-struct PullResult {
-  enum class Kind : std::uint8_t {
-    more,    // `size` bytes were written; ask again
-    end,     // `size` bytes were written and that was all
-    later,   // nothing now: ask again after Deferred::resume() (take one with Request::defer() before)
-    failed,  // it cannot be completed: the connection is closed so that the client notices
-  };
-  Kind kind = Kind::end;
-  std::size_t size = 0;
-};
-struct BodySource {
-  // Writes up to out.size() (> 0) bytes. `offset` is how many it has given so far.
-  PullResult (*pull)(void* object, std::span<char> out, std::uint64_t offset) = nullptr;
-  // Called exactly once, when no more is wanted: all was taken, or the connection ended. May be nullptr.
-  void (*close)(void* object) = nullptr;
-  void* object = nullptr;
-};
 
 // A connection that was taken over (RFC 9110 section 7.8). The stream is the taker's to close.
 struct Hijacked {

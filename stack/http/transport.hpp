@@ -1,0 +1,128 @@
+// Transport: the pool of client connections - who owns a connection, and until when (net/http's Transport, on fixed memory and one loop).
+//
+//   constinit http::TransportStorage<http::TransportLimits{}> memory;
+//   http::Transport transport{{.loop = loop, .memory = memory.memory(), .resolver = &resolver}};
+//
+// A round trip takes the idle connection used last for its host, or else waits for whichever comes first: one that another round trip
+// gives back, or its own dial. A dial belongs to the host, not to the caller: it survives its caller's cancel and its connection goes to
+// the next one who waits, or to the pool.
+//
+// What happens when something runs out (each counted in TransportCounters and tested):
+//   connections   the idle connection unused longest, of another host, is closed for the new one; if none is idle the round trip waits,
+//                 first in first out, its deadline running
+//   hosts         CallCause::too_many_hosts (a host without connections and round trips gives its entry up)
+//   max_conns_per_host   the round trip waits, first in first out
+//   in_buffer     a response head that does not fit: CallCause::head_too_large. Bodies stream through it
+//   out_buffer    a request head that does not fit: CallCause::head_too_long. Bodies stream through it
+//   fields        head_too_large
+//   decoders      the request does not ask for gzip; what comes encoded all the same is passed on as it is
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "port/port.hpp"
+#include "stack/base/list.hpp"
+#include "stack/base/pool.hpp"
+#include "stack/http/body_decoder.hpp"
+#include "stack/http/call_error.hpp"
+#include "stack/http/persist_conn.hpp"
+#include "stack/http/proxy.hpp"
+#include "stack/http/round_trip.hpp"
+#include "stack/http/transport_storage.hpp"
+#include "stack/net/loop.hpp"
+#include "stack/net/resolver.hpp"
+
+namespace pollux::http {
+
+using namespace std::chrono_literals;
+
+// Names and meaning are net/http's; zero means no limit, where not said otherwise.
+struct TransportTimeouts {
+  port::Duration total = 0s;               // of a round trip with its body; RoundTripOptions::timeout wins
+  port::Duration connect = 30s;            // names and connect together
+  port::Duration tls_handshake = 10s;
+  port::Duration proxy = 60s;              // CONNECT or SOCKS exchange
+  port::Duration response_header = 60s;    // from the request's last byte to the end of the final head
+  port::Duration expect_continue = 1s;     // 0: the body is sent at once
+  port::Duration write_stall = 30s;        // no byte of the request could be written
+  port::Duration body_idle = 60s;          // no byte of the body came although it was wanted
+  port::Duration body_unread = 60s;        // bytes are there and nobody consumes them: counted as abandoned
+  port::Duration idle_conn = 90s;          // IdleConnTimeout
+  port::Duration conn_lifetime = 0s;       // an older connection is not used again
+  port::Duration drain = 50ms;             // for a response that was let go early
+  port::Duration early_response = 50ms;    // for the request to be out once the response is over
+};
+
+struct TransportConfig {
+  net::Loop& loop;
+  const TransportMemory& memory;
+  net::Resolver* resolver = nullptr;         // nullptr: literal addresses and localhost only
+  const ProxySettings* proxy = nullptr;      // nullptr: none
+  std::string_view proxy_connect_fields{};   // ProxyConnectHeader: field lines, each ended by CRLF
+  std::string_view user_agent = "pollux";    // empty: none
+  TransportTimeouts timeouts{};
+  std::uint32_t max_idle_conns = 100;        // of all hosts; 0: no limit but the pool
+  std::int32_t max_idle_conns_per_host = 2;  // negative: none is kept
+  std::uint32_t max_conns_per_host = 0;      // dialing, active and idle
+  std::size_t max_response_header_bytes = 0; // 1xx and final heads together; 0: TransportLimits::head_size_max
+  std::uint64_t drain_max_bytes = 64 * 1024;
+  std::uint32_t rate_min = 0;                // bytes per second of a response body over rate_window, while it is wanted
+  port::Duration rate_window = 10s;
+  bool disable_keep_alives = false;
+  bool disable_compression = false;          // RoundTripOptions::decode is ignored
+  DecodeLimits decode_limits{};
+};
+
+struct TransportCounters {
+  std::uint64_t round_trips = 0;        // started
+  std::uint64_t answered = 0;           // with a head
+  std::uint64_t failed = 0;
+  std::uint64_t retried = 0;
+  std::uint64_t dials = 0;
+  std::uint64_t dials_failed = 0;
+  std::uint64_t reused = 0;             // round trips on a connection that had served before
+  std::uint64_t waited_for_slot = 0;    // no connection slot was free
+  std::uint64_t waited_for_permit = 0;  // max_conns_per_host
+  std::uint64_t evicted = 0;            // idle connections closed for another host
+  std::uint64_t refused_hosts = 0;      // too_many_hosts
+  std::uint64_t drained = 0;            // let go early, and reused all the same
+  std::uint64_t cut = 0;                // let go early, and closed
+  std::uint64_t abandoned = 0;          // bodies nobody read
+  std::uint64_t unsolicited = 0;        // bytes on an idle connection
+  std::uint64_t idle_closed = 0;        // by the server, while idle
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t bytes_received = 0;
+};
+
+class Transport final : public net::Driver {
+ public:
+  explicit Transport(const TransportConfig& config) noexcept;
+  ~Transport();
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+
+  // Closes idle connections and gives up dials nobody waits for; connections that become idle are closed too, until the next round trip
+  // looks for one.
+  void close_idle_connections() noexcept;
+  // The network changed: as above, names are forgotten, and a round trip whose answer has not begun and that may be repeated is
+  // begun again on a new connection.
+  void network_changed() noexcept;
+  // Ends everything: round trips fail with CallCause::shut_down (in a turn), every socket is closed. start() fails afterwards.
+  void close() noexcept;
+
+  [[nodiscard]] const TransportConfig& config() const noexcept { return config_; }
+  [[nodiscard]] const TransportCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] std::size_t connections_used() const noexcept;      // slots: dialing, active, idle, draining
+  [[nodiscard]] std::size_t connections_used_max() const noexcept;  // high-water mark
+  [[nodiscard]] std::size_t connections_idle() const noexcept;
+  [[nodiscard]] std::size_t hosts_used() const noexcept;
+  [[nodiscard]] std::size_t round_trips_under_way() const noexcept;
+  [[nodiscard]] net::Loop& loop() const noexcept { return config_.loop; }
+
+  // Checks what must always hold; the first thing that does not, or an empty view. For tests, each turn.
+  [[nodiscard]] std::string_view check() const noexcept;
