@@ -94,6 +94,8 @@ class Lookup {
   State state_ = State::ready;
   NameError error_ = NameError::none;
   bool told_early_ = false;       // `changed` was called for the first family
+  bool is_finished_ = false;      // what was found is here, and `changed` is to be called
+  std::uint64_t began_turn_ = 0;  // Loop::turns() at start(): `changed` is called in a later one
   Query* query_ = nullptr;        // what it waits for; nullptr: its turn, or nothing
 };
 
@@ -103,6 +105,7 @@ struct ResolverLimits {
 };
 
 struct ResolverMemory;  // resolver_storage.hpp
+struct ResolverTables;
 
 struct ResolverConfig {
   Loop& loop;
@@ -141,6 +144,28 @@ class Resolver final : public Driver {
 
  private:
   friend class Lookup;
+  using Lookups = base::List<Lookup, &Lookup::link>;
+
+  // ---- Driver
+  [[nodiscard]] port::Time prepare(PollSet& set, port::Time now) override;
+  void ready(std::uint32_t token, port::Events events, port::Time now) override;
+  void parked_ready(std::uint32_t token, port::Events events, port::Time now) override;
+  void expire(port::Time now) override;
+  void work(port::Time now) override;
+
+  // ---- lookups
+  void begin(Lookup& lookup) noexcept;
+  void remove(Lookup& lookup) noexcept;
+  void finish(Lookup& lookup, std::span<const port::Address> addresses, NameError error) noexcept;
+  void give(Lookup& lookup, std::span<const port::Address> addresses) noexcept;
+  void deliver() noexcept;
+
+  ResolverConfig config_;  // its `memory` is not used after the constructor
+  ResolverTables& tables_;
+  Lookups waiting_;   // for a query slot, first in, first out
+  Lookups finished_;  // `changed` is to be called
+  std::uint64_t questions_sent_ = 0;
+  std::uint64_t cache_hits_ = 0;
 };
 
 // How many sockets a resolver may have in the poll set: for net::LoopStorage.
