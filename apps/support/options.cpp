@@ -54,46 +54,147 @@ Options::Option* Options::find(std::string_view name) noexcept {
   return nullptr;
 }
 
+Options::Option* Options::find(char letter) noexcept {
+  for (std::size_t i = 0; i < option_count_; ++i) {
+    if (options_[i].letter == letter) {
+      return &options_[i];
+    }
+  }
+  return nullptr;
+}
+
+Options& Options::letter(char letter) noexcept {
+  ENSURE(option_count_ > 0);
+  ENSURE(letter != 0 && letter != '-');
+  ENSURE(find(letter) == nullptr);
+  options_[option_count_ - 1].letter = letter;
+  return *this;
+}
+
+Options& Options::operand(std::string_view placeholder, std::string_view help, std::string_view& target,
+                          Check check) noexcept {
+  ENSURE(operand_count_ < operands_max);
+  operands_[operand_count_++] = {.placeholder = placeholder, .help = help, .target = &target, .check = check};
+  return *this;
+}
+
+bool Options::has_letters() const noexcept {
+  for (std::size_t i = 0; i < option_count_; ++i) {
+    if (options_[i].letter != 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 std::optional<int> Options::parse(int argc, const char* const* argv) noexcept {
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    const std::size_t equals = argument.find('=');
-    const std::string_view name = argument.substr(0, equals);
-    if (!name.starts_with("--")) {
-      return fail(argument, "unexpected argument");
+  Arguments arguments{.count = argc, .values = argv};
+  operands_given_ = 0;
+  bool only_operands = false;
+  while (arguments.has_next()) {
+    const std::string_view argument = arguments.take();
+    std::optional<int> status;
+    if (only_operands) {
+      status = parse_operand(argument);
+    } else if (argument == "--" && operand_count_ > 0) {
+      only_operands = true;
+    } else if (argument.starts_with("--")) {
+      status = parse_name(argument, arguments);
+    } else if (argument.size() > 1 && argument.front() == '-' && has_letters()) {
+      status = parse_letters(argument, arguments);
+    } else {
+      status = parse_operand(argument);
     }
-    if (argument == "--help") {
-      print_help();
-      return 0;
+    if (status) {
+      return status;
     }
-    if (argument == "--version") {
-      print(stdout, program_);
-      print(stdout, " " POLLUX_VERSION "\n");
-      return 0;
-    }
-    Option* option = find(name);
+  }
+  if (operands_given_ < operand_count_) {
+    return fail(operands_[operands_given_].placeholder, "is missing");
+  }
+  return std::nullopt;
+}
+
+std::optional<int> Options::parse_name(std::string_view argument, Arguments& arguments) noexcept {
+  if (argument == "--help") {
+    print_help();
+    return 0;
+  }
+  if (argument == "--version") {
+    print(stdout, program_);
+    print(stdout, " " POLLUX_VERSION "\n");
+    return 0;
+  }
+  const std::size_t equals = argument.find('=');
+  const std::string_view name = argument.substr(0, equals);
+  Option* option = find(name);
+  if (option == nullptr) {
+    return fail(name, "unknown option");
+  }
+  if (equals == std::string_view::npos) {
+    return apply(*option, name, std::nullopt, arguments);
+  }
+  return apply(*option, name, argument.substr(equals + 1), arguments);
+}
+
+std::optional<int> Options::parse_letters(std::string_view argument, Arguments& arguments) noexcept {
+  for (std::size_t i = 1; i < argument.size(); ++i) {
+    const std::array<char, 2> shown{'-', argument[i]};
+    Option* option = find(argument[i]);
     if (option == nullptr) {
-      return fail(name, "unknown option");
+      return fail({shown.data(), shown.size()}, "unknown option");
     }
-    if (option->is_given && option->kind != Kind::list) {
-      return fail(name, "given twice");
+    // What stands behind the letter of an option with a value is the value: -c8.
+    const bool is_flag = option->kind == Kind::flag;
+    std::optional<std::string_view> value;
+    if (!is_flag && i + 1 < argument.size()) {
+      value = argument.substr(i + 1);
     }
-    option->is_given = true;
-    if (option->kind == Kind::flag) {
-      if (equals != std::string_view::npos) {
-        return fail(name, "takes no value");
-      }
-      *static_cast<bool*>(option->target) = true;
-      continue;
+    if (const auto status = apply(*option, {shown.data(), shown.size()}, value, arguments)) {
+      return status;
     }
-    const bool has_value = equals != std::string_view::npos || i + 1 < argc;
-    if (!has_value) {
-      return fail(name, "needs a value");
+    if (!is_flag) {
+      break;
     }
-    const std::string_view value = equals != std::string_view::npos ? argument.substr(equals + 1) : argv[++i];
-    if (const char* reason = take(*option, value)) {
-      return fail_value(*option, value, reason);
+  }
+  return std::nullopt;
+}
+
+std::optional<int> Options::parse_operand(std::string_view argument) noexcept {
+  if (operands_given_ == operand_count_) {
+    return fail(argument, "unexpected argument");
+  }
+  const Operand& operand = operands_[operands_given_++];
+  if (operand.check != nullptr) {
+    if (const char* reason = operand.check(argument)) {
+      return fail_value({}, operand.placeholder, argument, reason);
     }
+  }
+  *operand.target = argument;
+  return std::nullopt;
+}
+
+std::optional<int> Options::apply(Option& option, std::string_view shown, std::optional<std::string_view> value,
+                                  Arguments& arguments) noexcept {
+  if (option.is_given && option.kind != Kind::list) {
+    return fail(shown, "given twice");
+  }
+  option.is_given = true;
+  if (option.kind == Kind::flag) {
+    if (value) {
+      return fail(shown, "takes no value");
+    }
+    *static_cast<bool*>(option.target) = true;
+    return std::nullopt;
+  }
+  if (!value) {
+    if (!arguments.has_next()) {
+      return fail(shown, "needs a value");
+    }
+    value = arguments.take();
+  }
+  if (const char* reason = take(option, *value)) {
+    return fail_value(option, shown, *value, reason);
   }
   return std::nullopt;
 }
@@ -129,28 +230,47 @@ int Options::fail(std::string_view flag, std::string_view reason) const noexcept
   return 2;
 }
 
-int Options::fail_value(const Option& option, std::string_view value, const char* reason) const noexcept {
+int Options::fail_value(const Option& option, std::string_view shown, std::string_view value,
+                        const char* reason) const noexcept {
   std::array<char, 64> limits{};
   base::TextWriter range{limits};
   if (option.kind == Kind::number) {
     range.put(' ').put_decimal(option.range.min).put(" to ").put_decimal(option.range.max);
   }
   std::fprintf(stderr, "%.*s: %.*s: \"%.*s\" %s%.*s\n", static_cast<int>(program_.size()), program_.data(),
-               static_cast<int>(option.name.size()), option.name.data(), static_cast<int>(value.size()), value.data(),
-               reason, static_cast<int>(range.size()), range.view().data());
+               static_cast<int>(shown.size()), shown.data(), static_cast<int>(value.size()), value.data(), reason,
+               static_cast<int>(range.size()), range.view().data());
   return 2;
 }
 
 void Options::print_help() const noexcept {
-  std::printf("Usage: %.*s [OPTION]...\n%.*s\n\n", static_cast<int>(program_.size()), program_.data(),
-              static_cast<int>(summary_.size()), summary_.data());
+  std::printf("Usage: %.*s [OPTION]...", static_cast<int>(program_.size()), program_.data());
   std::size_t column = std::string_view{"--version"}.size();
+  for (std::size_t i = 0; i < operand_count_; ++i) {
+    const std::string_view name = operands_[i].placeholder;
+    std::printf(" %.*s", static_cast<int>(name.size()), name.data());
+    column = name.size() > column ? name.size() : column;
+  }
+  std::printf("\n%.*s\n\n", static_cast<int>(summary_.size()), summary_.data());
   for (std::size_t i = 0; i < option_count_; ++i) {
     column = width(options_[i]) > column ? width(options_[i]) : column;
   }
+  // Letters stand in a column of their own, which is there if any option has one.
+  const int letters = has_letters() ? 4 : 0;
+  for (std::size_t i = 0; i < operand_count_; ++i) {
+    const Operand& operand = operands_[i];
+    std::printf("  %*s%-*.*s  %.*s\n", letters, "", static_cast<int>(column),
+                static_cast<int>(operand.placeholder.size()), operand.placeholder.data(),
+                static_cast<int>(operand.help.size()), operand.help.data());
+  }
   for (std::size_t i = 0; i < option_count_; ++i) {
     const Option& option = options_[i];
-    std::printf("  %.*s%s%.*s%*s  %.*s", static_cast<int>(option.name.size()), option.name.data(),
+    if (option.letter != 0) {
+      std::printf("  -%c, ", option.letter);
+    } else {
+      std::printf("  %*s", letters, "");
+    }
+    std::printf("%.*s%s%.*s%*s  %.*s", static_cast<int>(option.name.size()), option.name.data(),
                 option.placeholder.empty() ? "" : " ", static_cast<int>(option.placeholder.size()),
                 option.placeholder.data(), static_cast<int>(column - width(option)), "",
                 static_cast<int>(option.help.size()), option.help.data());
@@ -162,8 +282,8 @@ void Options::print_help() const noexcept {
     }
     std::printf("\n");
   }
-  std::printf("  %-*s  show this text\n", static_cast<int>(column), "--help");
-  std::printf("  %-*s  show the version\n", static_cast<int>(column), "--version");
+  std::printf("  %*s%-*s  show this text\n", letters, "", static_cast<int>(column), "--help");
+  std::printf("  %*s%-*s  show the version\n", letters, "", static_cast<int>(column), "--version");
 }
 
 }  // namespace pollux::apps

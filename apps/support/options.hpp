@@ -9,8 +9,10 @@
 //     return *status;
 //   }
 //
-// `--name VALUE` and `--name=VALUE` are the same. `--help` and `--version` are always there. What cannot be understood is one line on
-// standard error that names the flag, and exit status 2. Nothing is allocated; texts point into argv and live as long.
+// `--name VALUE` and `--name=VALUE` are the same. An option may have a letter too: options.number("--connections", ...).letter('c') takes
+// `-c 8` and `-c8`, and flags may be written together, `-qv` (POSIX, Utility Syntax Guidelines 3 to 8; options may also stand behind
+// operands). `--help` and `--version` are always there. What cannot be understood is one line on standard error that names the flag,
+// and exit status 2. Nothing is allocated; texts point into argv and live as long.
 #pragma once
 
 #include <array>
@@ -82,6 +84,12 @@ class Options {
                 .number_default = target});
   }
 
+  // The option declared last is also known as `-letter`.
+  Options& letter(char letter) noexcept;
+  // What stands on the command line without a flag; required. Declared in their order. `--` ends the options: what follows is an operand.
+  Options& operand(std::string_view placeholder, std::string_view help, std::string_view& target,
+                   Check check = nullptr) noexcept;
+
   // Reads the command line. Nothing: go on. A number: end the program with it (0 after --help and --version, 2 after an error), all
   // that is to be said has been printed.
   [[nodiscard]] std::optional<int> parse(int argc, const char* const* argv) noexcept;
@@ -101,21 +109,50 @@ class Options {
     Range range{};
     std::uint64_t number_default = 0;
     bool is_given = false;
+    char letter = 0;  // 0: none
+  };
+  struct Operand {
+    std::string_view placeholder;
+    std::string_view help;
+    std::string_view* target = nullptr;
+    Check check = nullptr;
+  };
+  // Goes through argv, one at a time.
+  struct Arguments {
+    int count;
+    const char* const* values;
+    int next = 1;
+    [[nodiscard]] bool has_next() const noexcept { return next < count; }
+    [[nodiscard]] std::string_view take() noexcept { return values[next++]; }
   };
   static constexpr std::size_t options_max = 32;
+  static constexpr std::size_t operands_max = 4;
 
   Options& add(const Option& option) noexcept;
   [[nodiscard]] Option* find(std::string_view name) noexcept;
+  [[nodiscard]] Option* find(char letter) noexcept;
+  [[nodiscard]] bool has_letters() const noexcept;
+  // Each as parse(), for one argument (and the value behind it).
+  [[nodiscard]] std::optional<int> parse_name(std::string_view argument, Arguments& arguments) noexcept;
+  [[nodiscard]] std::optional<int> parse_letters(std::string_view argument, Arguments& arguments) noexcept;
+  [[nodiscard]] std::optional<int> parse_operand(std::string_view argument) noexcept;
+  // `shown` is how the flag was written. `value`: what stood in the same argument, if anything.
+  [[nodiscard]] std::optional<int> apply(Option& option, std::string_view shown, std::optional<std::string_view> value,
+                                         Arguments& arguments) noexcept;
   // nullptr, or a description of what is wrong with `value`.
   [[nodiscard]] const char* take(Option& option, std::string_view value) noexcept;
   int fail(std::string_view flag, std::string_view reason) const noexcept;
-  int fail_value(const Option& option, std::string_view value, const char* reason) const noexcept;
+  int fail_value(const Option& option, std::string_view shown, std::string_view value,
+                 const char* reason) const noexcept;
   void print_help() const noexcept;
 
   std::string_view program_;
   std::string_view summary_;
   std::array<Option, options_max> options_{};
   std::size_t option_count_ = 0;
+  std::array<Operand, operands_max> operands_{};
+  std::size_t operand_count_ = 0;
+  std::size_t operands_given_ = 0;
 };
 
 }  // namespace pollux::apps

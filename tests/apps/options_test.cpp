@@ -139,6 +139,101 @@ TEST(Options, ShowHelp) {
             "  --version     show the version\n");
 }
 
+// ---- letters and operands
+
+struct Call {
+  bool quiet = false;
+  bool verbose = false;
+  std::uint32_t count = 4;
+  TextList fields;
+  bool plain = false;
+  std::string_view url;
+};
+
+Parsed parse(Call& call, std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "ignored");
+  Options options{"program", "Calls."};
+  options.operand("URL", "what to call", call.url,
+                  [](std::string_view value) { return value.starts_with("http") ? nullptr : "is no URL"; });
+  options.flag("--quiet", "say nothing", call.quiet).letter('q');
+  options.flag("--verbose", "say more", call.verbose).letter('v');
+  options.number("--count", "N", "how many", call.count, {.min = 1, .max = 9}).letter('c');
+  options.list("--header", "LINE", "send it", call.fields).letter('H');
+  options.flag("--plain", "no colours", call.plain);
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  Parsed parsed;
+  parsed.status = options.parse(static_cast<int>(arguments.size()), arguments.data());
+  parsed.output = ::testing::internal::GetCapturedStdout();
+  parsed.errors = ::testing::internal::GetCapturedStderr();
+  return parsed;
+}
+
+TEST(Options, TakeLetters) {
+  for (const std::vector<const char*>& arguments : std::vector<std::vector<const char*>>{
+           {"-q", "-v", "-c", "7", "-H", "A: b", "-H", "-c", "http:a"},
+           {"-qvc7", "-HA: b", "http:a", "-H-c"},
+           {"http:a", "--quiet", "-vc", "7", "--header=A: b", "--header", "-c"},
+           {"-qv", "--count=7", "-HA: b", "-H-c", "--", "http:a"},
+       }) {
+    Call call;
+    const Parsed parsed = parse(call, arguments);
+    EXPECT_EQ(parsed.status, std::nullopt) << parsed.errors;
+    EXPECT_TRUE(call.quiet && call.verbose);
+    EXPECT_EQ(call.count, 7U);
+    EXPECT_EQ(call.url, "http:a");
+    ASSERT_EQ(call.fields.values().size(), 2U);
+    EXPECT_EQ(call.fields.values()[0], "A: b");
+    EXPECT_EQ(call.fields.values()[1], "-c");
+  }
+}
+
+TEST(Options, RefuseLettersAndOperandsInOneLine) {
+  struct Case {
+    std::vector<const char*> arguments;
+    std::string says;
+  };
+  const Case cases[] = {
+      {{}, "URL: is missing; try --help"},
+      {{"--"}, "URL: is missing; try --help"},
+      {{"-c", "http:a"}, "-c: \"http:a\" is not a number from 1 to 9"},
+      {{"-c"}, "-c: needs a value; try --help"},
+      {{"-qc"}, "-c: needs a value; try --help"},
+      {{"-c0", "http:a"}, "-c: \"0\" is not a number from 1 to 9"},
+      {{"-c1", "-c1", "http:a"}, "-c: given twice; try --help"},
+      {{"-c1", "--count=1", "http:a"}, "--count: given twice; try --help"},
+      {{"-qxv", "http:a"}, "-x: unknown option; try --help"},
+      {{"-q=1", "http:a"}, "-=: unknown option; try --help"},
+      {{"http:a", "http:b"}, "http:b: unexpected argument; try --help"},
+      {{"-"}, "URL: \"-\" is no URL"},
+      {{""}, "URL: \"\" is no URL"},
+      {{"--", "-q"}, "URL: \"-q\" is no URL"},
+  };
+  for (const Case& c : cases) {
+    Call call;
+    const Parsed parsed = parse(call, c.arguments);
+    EXPECT_EQ(parsed.status, 2) << c.says;
+    EXPECT_EQ(parsed.errors, "program: " + c.says + "\n");
+    EXPECT_EQ(parsed.output, "");
+  }
+}
+
+TEST(Options, ShowLettersInHelp) {
+  Call call;
+  EXPECT_EQ(parse(call, {"--help"}).output,
+            "Usage: program [OPTION]... URL\n"
+            "Calls.\n"
+            "\n"
+            "      URL            what to call\n"
+            "  -q, --quiet        say nothing\n"
+            "  -v, --verbose      say more\n"
+            "  -c, --count N      how many (default 4)\n"
+            "  -H, --header LINE  send it (repeatable)\n"
+            "      --plain        no colours\n"
+            "      --help         show this text\n"
+            "      --version      show the version\n");
+}
+
 TEST(Options, ShowTheVersion) {
   Values values;
   const Parsed parsed = parse(values, {"--version"});
