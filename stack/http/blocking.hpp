@@ -19,8 +19,8 @@ namespace pollux::http {
 struct BlockingResult {
   CallError error{};
   int status = 0;
-  std::string_view body{};          // in the memory given
-  bool is_cut = false;              // the body was longer than that memory; CallCause::too_large in `error`
+  std::string_view body{};  // in the memory given
+  bool is_cut = false;      // the body was longer than that memory; CallCause::too_large in `error`
   [[nodiscard]] explicit operator bool() const noexcept { return !error; }
 };
 

@@ -13,9 +13,9 @@ namespace pollux::http {
 
 // How far it had come.
 enum class CallStage : std::uint8_t {
-  check,      // nothing was done yet
-  wait,       // for a connection: its own dial, or one that comes back
-  resolve,    // names
+  check,    // nothing was done yet
+  wait,     // for a connection: its own dial, or one that comes back
+  resolve,  // names
   connect,
   proxy,      // CONNECT or SOCKS
   handshake,  // TLS
@@ -29,34 +29,34 @@ enum class CallCause : std::uint8_t {
   none,
   // check
   bad_url,
-  bad_scheme,      // neither http nor https
-  bad_host,        // empty, not ASCII, or not a host
-  bad_method,      // not a token, or CONNECT
-  bad_field,       // a name that is no token, a control byte in a value, or a field that is the transport's business
-  url_too_long,    // for the memory of this request
+  bad_scheme,    // neither http nor https
+  bad_host,      // empty, not ASCII, or not a host
+  bad_method,    // not a token, or CONNECT
+  bad_field,     // a name that is no token, a control byte in a value, or a field that is the transport's business
+  url_too_long,  // for the memory of this request
   fields_too_long,
-  head_too_long,   // start line and fields do not fit the connection's output buffer
-  busy,            // this round trip is already under way
+  head_too_long,  // start line and fields do not fit the connection's output buffer
+  busy,           // this round trip is already under way
   // wait
   too_many_hosts,  // TransportLimits::hosts keys are all in use
   shut_down,       // the transport was closed
   // resolve, connect, proxy, handshake
-  name,            // CallError::name tells
+  name,  // CallError::name tells
   refused,
   unreachable,
   no_descriptors,
   no_memory,
   not_permitted,
-  proxy_refused,   // the proxy's status is in CallError::status (HTTP), or its reply code (SOCKS)
+  proxy_refused,  // the proxy's status is in CallError::status (HTTP), or its reply code (SOCKS)
   proxy_authentication,
-  proxy_failed,    // its reply was not understood, or it closed
-  tls,             // CallError::system_error is the TLS library's code
-  certificate,     // the peer's certificate was refused
-  tls_not_built,   // https, and no TLS in this build
+  proxy_failed,   // its reply was not understood, or it closed
+  tls,            // CallError::system_error is the TLS library's code
+  certificate,    // the peer's certificate was refused
+  tls_not_built,  // https, and no TLS in this build
   // send
-  source_failed,   // the body's source said so
-  body_mismatch,   // the source gave more or fewer bytes than declared
-  cannot_rewind,   // the connection was lost, and the body cannot be sent again
+  source_failed,  // the body's source said so
+  body_mismatch,  // the source gave more or fewer bytes than declared
+  cannot_rewind,  // the connection was lost, and the body cannot be sent again
   // send, head, body
   closed,          // the peer closed before the answer was complete
   lost,            // reset, or the network gave up; CallError::system_error
@@ -77,9 +77,9 @@ enum class CallCause : std::uint8_t {
   bad_location,
   redirect_refused,  // the check hook said error
   // anywhere
-  timed_out,       // `stage` says which deadline
+  timed_out,  // `stage` says which deadline
   cancelled,
-  failed,          // anything else; CallError::system_error
+  failed,  // anything else; CallError::system_error
 };
 
 struct CallError {
@@ -87,13 +87,13 @@ struct CallError {
   CallCause cause = CallCause::none;
   net::NameError name = net::NameError::none;
   wire::HeadError head = wire::HeadError::none;
-  int status = 0;         // see the causes that use it
-  int system_error = 0;   // errno or TLS code behind it; 0: none
-  port::Duration elapsed{};            // since start()
-  std::uint64_t bytes_sent = 0;        // of this attempt, head included
-  std::uint64_t bytes_received = 0;    // of this attempt, head included
-  bool retry_safe = false;             // the server cannot have acted on the request: sending it again does no harm
-  bool reused = false;                 // the connection had served before
+  int status = 0;                    // see the causes that use it
+  int system_error = 0;              // errno or TLS code behind it; 0: none
+  port::Duration elapsed{};          // since start()
+  std::uint64_t bytes_sent = 0;      // of this attempt, head included
+  std::uint64_t bytes_received = 0;  // of this attempt, head included
+  bool retry_safe = false;           // the server cannot have acted on the request: sending it again does no harm
+  bool reused = false;               // the connection had served before
   bool through_proxy = false;
 
   [[nodiscard]] constexpr explicit operator bool() const noexcept { return cause != CallCause::none; }

@@ -32,11 +32,11 @@ enum class Follow : std::uint8_t {
   error,  // CallCause::redirect_refused
 };
 struct Redirect {
-  int status = 0;              // 301, 302, 303, 307, 308
-  std::string_view from{};     // URL of the request that was answered with it
-  std::string_view to{};       // the resolved Location
-  std::string_view method{};   // of the next request
-  std::uint32_t count = 0;     // redirects followed so far
+  int status = 0;             // 301, 302, 303, 307, 308
+  std::string_view from{};    // URL of the request that was answered with it
+  std::string_view to{};      // the resolved Location
+  std::string_view method{};  // of the next request
+  std::uint32_t count = 0;    // redirects followed so far
 };
 struct RedirectCheck {
   Follow (*check)(void* object, const Redirect& redirect) = nullptr;
@@ -45,12 +45,12 @@ struct RedirectCheck {
 
 struct ClientConfig {
   Transport& transport;
-  port::Duration timeout = 30s;       // from the call to the last byte of the last body; 0: none
+  port::Duration timeout = 30s;  // from the call to the last byte of the last body; 0: none
   CookieJar* jar = nullptr;
-  std::uint32_t redirects_max = 10;   // requests in a chain, as net/http counts: the 11th request is not made
+  std::uint32_t redirects_max = 10;  // requests in a chain, as net/http counts: the 11th request is not made
   RedirectCheck check{};
-  bool follow = true;                 // false: every 3xx is an answer
-  bool decode = true;                 // ask for gzip and decode, while decoders are free
+  bool follow = true;  // false: every 3xx is an answer
+  bool decode = true;  // ask for gzip and decode, while decoders are free
 };
 
 class Client {
@@ -84,8 +84,8 @@ struct CallOptions {
 
 struct CallMemory {
   RoundTripMemory request;
-  std::span<char> url_next;   // where a Location is resolved
-  std::span<char> scratch;    // Cookie and Authorization values of one hop, Referer
+  std::span<char> url_next;  // where a Location is resolved
+  std::span<char> scratch;   // Cookie and Authorization values of one hop, Referer
 };
 template <std::size_t url_size = 1024, std::size_t fields_size = 2048>
 struct CallStorage {

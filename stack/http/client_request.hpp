@@ -14,6 +14,7 @@
 // (see set_close) except with Upgrade. User-Agent is the transport's unless the request has one; an empty one means none at all.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -33,11 +34,11 @@ namespace pollux::http {
 struct RequestBody {
   enum class Kind : std::uint8_t { none, bytes, file, source };
   Kind kind = Kind::none;
-  std::string_view bytes{};              // bytes: replayable
-  port::File file{};                     // file: `size` bytes from `offset`; replayable; the caller closes it
+  std::string_view bytes{};  // bytes: replayable
+  port::File file{};         // file: `size` bytes from `offset`; replayable; the caller closes it
   std::uint64_t offset = 0;
-  std::optional<std::uint64_t> size{};   // file: required. source: nothing - chunked
-  BodySource source{};                   // replayable if it has rewind
+  std::optional<std::uint64_t> size{};  // file: required. source: nothing - chunked
+  BodySource source{};                  // replayable if it has rewind
 
   // Can be sent a second time.
   [[nodiscard]] constexpr bool is_replayable() const noexcept {
@@ -117,13 +118,13 @@ class ClientRequest {
   std::uint8_t method_size_ = 0;
   wire::Method method_id_ = wire::Method::get;
   CallCause error_ = CallCause::bad_url;  // start() was not called
-  std::uint16_t trailers_at_ = 0;         // where the trailers' text begins, at the end of the field memory
+  std::uint32_t url_generation_ = 0;      // counts URLs, so that a round trip knows whether its host is still the same
+  std::uint16_t trailer_size_ = 0;        // bytes of trailer lines, at the end of fields_
   bool close_ = false;
   bool expect_continue_ = false;
   bool idempotent_ = false;
   bool upgrade_ = false;
   bool has_user_agent_ = false;
-  bool sealed_ = false;  // trailers may still be added, fields no more
 };
 
 }  // namespace pollux::http

@@ -1,4 +1,4 @@
-// Limits: every size of a server, in one struct that a board brings as a constant. The compiler checks that they fit together
+// Limits: every size of a server and of a transport, in structs that a board brings as constants. The compiler checks that they fit together
 // and prints how much memory they cost (memory-report).
 #pragma once
 
@@ -29,6 +29,20 @@ struct ServerLimits {
   [[nodiscard]] constexpr std::uint32_t exchange_count() const noexcept {
     return exchanges == 0 ? connections : exchanges;
   }
+};
+
+struct TransportLimits {
+  // Sockets of all hosts: dialing, active, idle and draining.
+  std::uint32_t connections = 16;
+  // Hosts (scheme, name, port, proxy) that have a connection or a round trip at the same time.
+  std::uint32_t hosts = 16;
+
+  std::size_t in_buffer = 8192;  // bytes, per connection; holds the head of a response, and its body streams through it
+  std::size_t out_buffer = 4096;  // bytes, per connection; holds the head of a request, and its body streams through it
+  std::size_t head_size_max = 7168;  // bytes of a response head, status line included
+  std::size_t fields_max = 64;       // field lines of a head and its trailer section together
+  // Responses whose gzip coding is taken off at the same time; about 50 KiB each.
+  std::uint32_t decoders = 0;
 };
 
 // How many wildcards a pattern may have.

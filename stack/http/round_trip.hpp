@@ -22,6 +22,7 @@
 // TransportConfig::body_idle_timeout and counted.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -197,11 +198,24 @@ class RoundTrip {
   int status_ = 0;
   State state_ = State::ready;
   ResponseBodyState body_state_ = ResponseBodyState::closed;
+  enum class Queue : std::uint8_t { none, fresh, host, slot };
+  Queue queue_ = Queue::none;          // which list dial_wait is in
+  std::uint32_t host_generation_ = 0;  // of `host_`: an entry is given to another host when nothing uses it
+  std::uint32_t url_generation_ = 0;   // of the URL and endpoint that `host_` was found for
+  wire::ResponseHead head_{};          // views into the connection's memory, or empty
+  std::string_view head_text_{};
+  wire::Fields trailers_{};
+  std::optional<std::uint64_t> content_length_{};
+  std::uint64_t body_received_ = 0;
   bool answer_due_ = false;   // `answered` is still to be called
   bool body_due_ = false;     // on_body_ is to be called
   bool body_opened_ = false;  // the request's source was begun: it must be closed, and rewound before a retry
   bool reused_ = false;
-  bool decodes_ = false;
+  bool asks_gzip_ = false;  // Accept-Encoding is ours
+  bool decodes_ = false;    // a decoder is at work
+  bool closes_ = false;     // the connection is not used again after this response
+  bool head_known_ = false;
+  bool in_callback_ = false;
 };
 
 }  // namespace pollux::http

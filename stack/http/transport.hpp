@@ -30,8 +30,8 @@
 #include "stack/base/pool.hpp"
 #include "stack/http/body_decoder.hpp"
 #include "stack/http/call_error.hpp"
+#include "stack/http/host_entry.hpp"
 #include "stack/http/persist_conn.hpp"
-#include "stack/http/proxy.hpp"
 #include "stack/http/round_trip.hpp"
 #include "stack/http/transport_storage.hpp"
 #include "stack/net/loop.hpp"
@@ -39,48 +39,52 @@
 
 namespace pollux::http {
 
+struct Proxy;
+class ProxySettings;
+
 using namespace std::chrono_literals;
 
 // Names and meaning are net/http's; zero means no limit, where not said otherwise.
 struct TransportTimeouts {
-  port::Duration total = 0s;               // of a round trip with its body; RoundTripOptions::timeout wins
-  port::Duration connect = 30s;            // names and connect together
+  port::Duration total = 0s;     // of a round trip with its body; RoundTripOptions::timeout wins
+  port::Duration connect = 30s;  // names and connect together
   port::Duration tls_handshake = 10s;
-  port::Duration proxy = 60s;              // CONNECT or SOCKS exchange
-  port::Duration response_header = 60s;    // from the request's last byte to the end of the final head
-  port::Duration expect_continue = 1s;     // 0: the body is sent at once
-  port::Duration write_stall = 30s;        // no byte of the request could be written
-  port::Duration body_idle = 60s;          // no byte of the body came although it was wanted
-  port::Duration body_unread = 60s;        // bytes are there and nobody consumes them: counted as abandoned
-  port::Duration idle_conn = 90s;          // IdleConnTimeout
-  port::Duration conn_lifetime = 0s;       // an older connection is not used again
-  port::Duration drain = 50ms;             // for a response that was let go early
-  port::Duration early_response = 50ms;    // for the request to be out once the response is over
+  port::Duration proxy = 60s;            // CONNECT or SOCKS exchange
+  port::Duration response_header = 60s;  // from the request's last byte to the end of the final head
+  port::Duration expect_continue = 1s;   // 0: the body is sent at once
+  port::Duration write_stall = 30s;      // no byte of the request could be written
+  port::Duration body_idle = 60s;        // no byte of the body came although it was wanted
+  port::Duration body_unread = 60s;      // bytes are there and nobody consumes them: counted as abandoned
+  port::Duration idle_conn = 90s;        // IdleConnTimeout
+  port::Duration conn_lifetime = 0s;     // an older connection is not used again
+  port::Duration drain = 50ms;           // for a response that was let go early
+  port::Duration early_response = 50ms;  // for the request to be out once the response is over
 };
 
 struct TransportConfig {
   net::Loop& loop;
   const TransportMemory& memory;
-  net::Resolver* resolver = nullptr;         // nullptr: literal addresses and localhost only
-  const ProxySettings* proxy = nullptr;      // nullptr: none
-  std::string_view proxy_connect_fields{};   // ProxyConnectHeader: field lines, each ended by CRLF
-  std::string_view user_agent = "pollux";    // empty: none
+  net::Resolver* resolver = nullptr;        // nullptr: literal addresses and localhost only
+  const ProxySettings* proxy = nullptr;     // nullptr: none
+  std::string_view proxy_connect_fields{};  // ProxyConnectHeader: field lines, each ended by CRLF
+  std::string_view user_agent = "pollux";   // empty: none
   TransportTimeouts timeouts{};
-  std::uint32_t max_idle_conns = 100;        // of all hosts; 0: no limit but the pool
-  std::int32_t max_idle_conns_per_host = 2;  // negative: none is kept
-  std::uint32_t max_conns_per_host = 0;      // dialing, active and idle
-  std::size_t max_response_header_bytes = 0; // 1xx and final heads together; 0: TransportLimits::head_size_max
+  std::uint32_t max_idle_conns = 100;         // of all hosts; 0: no limit but the pool
+  std::int32_t max_idle_conns_per_host = 2;   // negative: none is kept
+  std::uint32_t max_conns_per_host = 0;       // dialing, active and idle
+  std::size_t max_response_header_bytes = 0;  // 1xx and final heads together; 0: TransportLimits::head_size_max
   std::uint64_t drain_max_bytes = 64 * 1024;
-  std::uint32_t rate_min = 0;                // bytes per second of a response body over rate_window, while it is wanted
+  std::uint32_t rate_min = 0;  // bytes per second of a response body over rate_window, while it is wanted
   port::Duration rate_window = 10s;
+  bool proxy_tunnels = false;  // CONNECT for http too (curl's --proxytunnel)
   bool disable_keep_alives = false;
-  bool disable_compression = false;          // RoundTripOptions::decode is ignored
+  bool disable_compression = false;  // RoundTripOptions::decode is ignored
   DecodeLimits decode_limits{};
 };
 
 struct TransportCounters {
-  std::uint64_t round_trips = 0;        // started
-  std::uint64_t answered = 0;           // with a head
+  std::uint64_t round_trips = 0;  // started
+  std::uint64_t answered = 0;     // with a head
   std::uint64_t failed = 0;
   std::uint64_t retried = 0;
   std::uint64_t dials = 0;
@@ -126,3 +130,79 @@ class Transport final : public net::Driver {
 
   // Checks what must always hold; the first thing that does not, or an empty view. For tests, each turn.
   [[nodiscard]] std::string_view check() const noexcept;
+
+  // ---- for RoundTrip and PersistConn
+  [[nodiscard]] port::Time now() const noexcept { return config_.loop.now(); }
+  void start(RoundTrip& trip) noexcept;
+  void cancel(RoundTrip& trip, CallCause cause) noexcept;
+  void forget(RoundTrip& trip) noexcept;    // it is being destroyed
+  void complete(RoundTrip& trip) noexcept;  // its callback is due
+  void dial_done(PersistConn& conn) noexcept;
+  void dial_failed(PersistConn& conn, const CallError& error) noexcept;
+  // A connection whose response is over, or a dial nobody waited for: to a waiter, to the pool, or closed.
+  void put(PersistConn& conn) noexcept;
+  // A round trip whose connection failed: begun again, or ended with `error`.
+  void attempt_failed(RoundTrip& trip, const CallError& error, bool may_retry) noexcept;
+  void set_place(PersistConn& conn) noexcept;
+  void leave_idle(PersistConn& conn) noexcept;
+  [[nodiscard]] TransportCounters& counters() noexcept { return counters_; }
+  [[nodiscard]] DecoderPool& decoders() noexcept { return decoders_; }
+  [[nodiscard]] std::size_t head_bytes_max() const noexcept {
+    return config_.max_response_header_bytes == 0 ? limits_.head_size_max : config_.max_response_header_bytes;
+  }
+
+  // ---- Driver
+  [[nodiscard]] port::Time prepare(net::PollSet& set, port::Time now) override;
+  void ready(std::uint32_t token, port::Events events, port::Time now) override;
+  void parked_ready(std::uint32_t token, port::Events events, port::Time now) override;
+  void expire(port::Time now) override;
+  void work(port::Time now) override;
+
+ private:
+  using ConnList = base::List<PersistConn, &PersistConn::place>;
+  using TripList = base::List<RoundTrip, &RoundTrip::link>;
+  using CompletionList = base::List<RoundTrip, &RoundTrip::completion>;
+  using WaitList = base::List<RoundTrip, &RoundTrip::dial_wait>;
+  // Tokens of one connection: one for its stream, or one for each attempt of its dialer.
+  static constexpr std::uint32_t tokens_each = net::Dialer::attempts_max;
+
+  [[nodiscard]] CallCause find_host(RoundTrip& trip) noexcept;
+  [[nodiscard]] HostEntry* take_host(std::string_view key) noexcept;
+  void release_host(HostEntry& host) noexcept;
+  void get_conn(RoundTrip& trip) noexcept;
+  [[nodiscard]] PersistConn* take_idle(HostEntry& host) noexcept;
+  void ask_dial(RoundTrip& trip) noexcept;
+  void start_dial(RoundTrip& trip) noexcept;
+  [[nodiscard]] bool make_slot(const HostEntry& host) noexcept;
+  void attach(PersistConn& conn, RoundTrip& trip) noexcept;
+  void unqueue(RoundTrip& trip) noexcept;
+  void end(RoundTrip& trip, const CallError& error) noexcept;
+  void serve_waiting() noexcept;
+  void run_completions() noexcept;
+  void run_completion(RoundTrip& trip) noexcept;
+  void sweep() noexcept;
+  [[nodiscard]] bool has_work() const noexcept;
+  [[nodiscard]] std::string_view check_host(const HostEntry& host) const noexcept;
+
+  TransportConfig config_;
+  TransportLimits limits_;
+  TransportMemory memory_;
+  base::Pool<PersistConn> conns_;
+  base::Pool<HostEntry> hosts_;
+  DecoderPool decoders_;
+  ConnList dialing_;
+  ConnList active_;  // busy, draining
+  ConnList idle_;    // of all hosts, the one unused longest first
+  ConnList ended_;   // to be swept at the end of the turn
+  base::List<HostEntry, &HostEntry::link> host_list_;
+  TripList trips_;              // under way
+  WaitList fresh_;              // looking for a connection
+  WaitList slot_wait_;          // allowed to dial, and no slot was free
+  CompletionList completions_;  // callbacks that are due
+  TransportCounters counters_{};
+  std::uint32_t next_serial_ = 1;  // of connections
+  bool closing_idle_ = false;      // close_idle_connections() was called and no round trip has looked for one since
+  bool shut_down_ = false;
+};
+
+}  // namespace pollux::http
