@@ -52,9 +52,17 @@ bool SimNetwork::address_exists(const Address& address) const noexcept {
   if (is_loopback(address) || host_of(address) != outside) {
     return true;
   }
-  return std::any_of(listeners_.begin(), listeners_.end(), [&](const Listener& listener) {
-    return listener.is_open && listener.host == outside && same_ip(listener.address, address);
-  });
+  const bool has_service = std::any_of(
+      datagram_services_.begin(), datagram_services_.end(),
+      [&](const DatagramService& service) { return service.sink != nullptr && same_ip(service.at, address); });
+  return has_service || std::any_of(listeners_.begin(), listeners_.end(), [&](const Listener& listener) {
+           return listener.is_open && listener.host == outside && same_ip(listener.address, address);
+         });
+}
+
+bool SimNetwork::family_is_off(int host, const Address& to) const noexcept {
+  const Host& from = hosts_[static_cast<std::size_t>(host)];
+  return !is_loopback(to) && (to.family == Family::ipv6 ? from.ipv6_is_off : from.ipv4_is_off);
 }
 
 // ---- listeners

@@ -41,7 +41,13 @@ SimNetwork::SimNetwork(const SimOptions& options)
       wall_base_at_{clock_start},
       random_{options.seed},
       seed_{options.seed},
-      link_{options.link} {
+      link_{options.link},
+      ports_{options.seed ^ 0x5851F42D4C957F2DU},
+      datagram_size_max_{options.datagram_size_max},
+      datagram_queue_max_{options.datagram_queue_max},
+      datagram_sockets_(options.datagram_sockets_max),
+      datagrams_(options.datagrams_max),
+      datagram_bytes_{new std::byte[options.datagrams_max * options.datagram_size_max]} {
   listeners_.resize(options.listeners_max);
   for (Listener& listener : listeners_) {
     listener.backlog.resize(options.backlog_max);
@@ -77,6 +83,8 @@ void SimNetwork::move_clock(Time to) noexcept {
   for (std::size_t i = 0; i < connections_.size(); ++i) {
     settle(i);
   }
+  deliver_datagrams();
+  run_services();
   activity();
 }
 
@@ -115,6 +123,10 @@ Time SimNetwork::next_event() const noexcept {
   Time next = never;
   for (const Connection& connection : connections_) {
     next = earliest(next, next_event_of(connection));
+  }
+  next = earliest(next, next_datagram());
+  for (const Service& service : services_) {
+    next = earliest(next, service.next);
   }
   return next;
 }
@@ -208,6 +220,9 @@ Result<std::size_t, Error> SimNetwork::open_connection(int from, const Address& 
     }
   } else {
     target = is_any(target) ? loopback_of(target.family, target.port) : target;
+    if (family_is_off(from, target)) {
+      return Failure{Error::unreachable};
+    }
     rule = rule_for(target);
     const bool is_refused_at_once = rule && rule->at_once && rule->outcome != SimConnectRule::Outcome::ordinary;
     if (is_refused_at_once) {
@@ -479,7 +494,8 @@ std::size_t SimNetwork::bytes_in_flight() const noexcept {
 }
 
 bool SimNetwork::is_quiet() const noexcept {
-  return bytes_in_flight() == 0 && std::all_of(connections_.begin(), connections_.end(), [](const Connection& c) {
+  return bytes_in_flight() == 0 && datagrams_in_flight() == 0 &&
+         std::all_of(connections_.begin(), connections_.end(), [](const Connection& c) {
            const bool is_connecting = c.stage == Connection::Stage::knocking || c.stage == Connection::Stage::refusing;
            return c.stage == Connection::Stage::free ||
                   (!is_connecting && c.pipes[0].next_arrival() == never && c.pipes[1].next_arrival() == never);

@@ -11,12 +11,14 @@
 //   peer.send("GET / HTTP/1.1\r\n\r\n");
 //
 // It is TCP as a program sees it, not as a wire does: no packets are lost or repeated, acknowledgements take no time, and
-// bandwidth belongs to one direction of one connection. The constructor takes all memory; set-up calls (marked) may take more.
+// bandwidth belongs to one direction of one connection. Datagrams are lost, repeated and overtaken (SimLink), and know no
+// bandwidth. The constructor takes all memory; set-up calls (marked) may take more.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,11 +40,17 @@ struct SimOptions {
   std::size_t backlog_max = 64;             // the longest backlog of a listener, whatever ListenOptions::backlog says
   std::size_t send_buffer_max = 32 * 1024;  // bytes for each direction of each connection
   std::size_t receive_buffer_max = 32 * 1024;
+  std::size_t datagram_sockets_max = 32;  // in the whole network; beyond that connect_datagram says no_memory
+  std::size_t datagrams_max = 128;        // under way or unread in the whole network; what is more is lost
+  std::size_t datagram_size_max = 4096;   // bytes; a larger one is refused by send(), as one above 65,507 is by Linux
+  std::size_t datagram_queue_max = 16;    // unread datagrams of one socket; what is more is lost, as in the kernel
   WallTime wall_clock{.seconds = 1'767'225'600};  // 2026-01-01T00:00:00Z
   SimLink link{};                                 // of every new connection; see also SimPort::set_link
 };
 
-// What happens to connections to some address.
+// What happens to connections to some address. Datagrams to it: `ordinary` ones take `delay` longer; `refused` and
+// `unreachable` come back for each one as recv() failed (ECONNREFUSED, EHOSTUNREACH), or with `at_once` and unreachable
+// as a refused connect_datagram(); otherwise they vanish.
 struct SimConnectRule {
   enum class Outcome : std::uint8_t {
     ordinary,     // as the listeners have it, after `delay`
@@ -118,6 +126,13 @@ class SimPeerListener {
   std::size_t listener_ = 0;
 };
 
+// Hears the datagrams that arrive at one address. `bytes` is valid during the call. May call SimNetwork::send_datagram().
+using SimDatagramSink = void (*)(void* object, const Address& from, const Address& to,
+                                 std::span<const std::byte> bytes);
+// Gives a server that is part of the world, not of the test, its turns: moves its raw ends, and says when it wants to be
+// called at the latest, or `never`. It is called in every poll() and each time the clock has moved.
+using SimServiceStep = Time (*)(void* object);
+
 class SimNetwork {
  public:
   // Receives one line for each thing that happens; for comparing and for looking at runs. The line is valid during the call.
@@ -147,11 +162,26 @@ class SimNetwork {
   // A raw server. Any address will do, also loopback: all SimPorts reach it.
   [[nodiscard]] SimPeerListener listen(const Endpoint& at, std::uint16_t backlog = 64) noexcept;
 
+  // A raw datagram service at `at` (with a port; loopback too: all SimPorts reach it). Set-up; replaces an earlier one.
+  // Where none is and the address exists, datagrams are refused.
+  void serve_datagrams(const Address& at, SimDatagramSink sink, void* object);
+  void stop_datagrams(const Address& at) noexcept;
+  // From anybody to anybody: an answer, or a forged one. It arrives `delay` and the latency of the receiver's link later,
+  // and loss and duplicates of that link apply. At most SimOptions::datagram_size_max bytes; may be empty.
+  void send_datagram(const Address& from, const Address& to, std::span<const std::byte> bytes,
+                     Duration delay = Duration{0}) noexcept;
+
+  // Set-up.
+  void add_service(SimServiceStep turn, void* object);
+  void remove_service(void* object) noexcept;
+
   // ---- what there is
-  [[nodiscard]] std::size_t connections() const noexcept;  // open at one end at least
+  [[nodiscard]] std::size_t datagrams_in_flight() const noexcept;                        // sent and not arrived
+  [[nodiscard]] std::size_t datagrams_lost() const noexcept { return datagrams_lost_; }  // for whatever reason
+  [[nodiscard]] std::size_t connections() const noexcept;                                // open at one end at least
   [[nodiscard]] std::size_t connections_max() const noexcept { return connections_.size(); }
   [[nodiscard]] std::size_t bytes_in_flight() const noexcept;  // sent and not arrived
-  // Nothing is under way: no bytes, no FIN, no connect. (Deadlines of lost lines do not count.)
+  // Nothing is under way: no bytes, no FIN, no connect, no datagram. (Deadlines of lost lines do not count.)
   [[nodiscard]] bool is_quiet() const noexcept;
 
  private:
@@ -171,6 +201,8 @@ class SimNetwork {
     bool polled_in_vain = false;  // since the last thing that happened anywhere
     bool has_link = false;
     SimLink link{};
+    bool ipv4_is_off = false;
+    bool ipv6_is_off = false;
   };
 
   struct End {
@@ -215,11 +247,49 @@ class SimNetwork {
     std::size_t backlog_size = 0;
   };
 
+  struct DatagramSocket {
+    bool is_open = false;
+    bool send_held = false;  // until the next poll (SimLink::partial_send)
+    bool was_held = false;   // the next send goes out
+    int host = outside;
+    int error = 0;  // errno that the next recv or send tells, once
+    Address local;
+    Address peer;
+    std::size_t unread = 0;  // datagrams
+    SimLink link{};
+  };
+
+  // A datagram, or the news that one was refused. Its bytes are at its own place in datagram_bytes_.
+  struct Datagram {
+    enum class Stage : std::uint8_t { free, flying, unread };
+    Stage stage = Stage::free;
+    int error = 0;            // not 0: the errno of a refusal, on its way back to the sender
+    std::size_t size = 0;     // bytes
+    std::size_t socket = 0;   // unread: whose
+    std::uint64_t order = 0;  // of sending while it flies, of arrival then
+    Time arrival{};
+    Address from;
+    Address to;
+  };
+
+  struct DatagramService {
+    Address at;
+    SimDatagramSink sink = nullptr;  // nullptr: stopped
+    void* object = nullptr;
+  };
+
+  struct Service {
+    SimServiceStep turn = nullptr;
+    void* object = nullptr;
+    Time next = never;
+  };
+
   // ---- hosts
   int add_host(SimPort& port, const Address& ipv4, const Address& ipv6);
   void remove_host(int host) noexcept;
   [[nodiscard]] int host_of(const Address& address) const noexcept;
   [[nodiscard]] bool address_exists(const Address& address) const noexcept;
+  [[nodiscard]] bool family_is_off(int host, const Address& to) const noexcept;
 
   // ---- listeners
   [[nodiscard]] Result<std::size_t, Error> open_listener(int host, const ListenOptions& options) noexcept;
@@ -248,6 +318,27 @@ class SimNetwork {
   [[nodiscard]] Time next_event() const noexcept;
   void move_clock(Time to) noexcept;
 
+  // ---- datagrams (sim_datagrams.cpp)
+  [[nodiscard]] Result<std::size_t, Error> open_datagram_socket(int host, const Address& source,
+                                                                const Address& to) noexcept;
+  void close_datagram_socket(std::size_t index) noexcept;
+  [[nodiscard]] IoResult push_datagram(std::size_t index, std::span<const std::byte> first,
+                                       std::span<const std::byte> second, int& error) noexcept;
+  [[nodiscard]] IoResult take_datagram(std::size_t index, std::span<std::byte> out, int& error) noexcept;
+  [[nodiscard]] std::size_t find_datagram_socket(const Address& local, const Address& peer) const noexcept;
+  [[nodiscard]] std::uint16_t draw_port() noexcept;
+  [[nodiscard]] std::byte* bytes_of(const Datagram& datagram) noexcept;
+  // Counts as lost if there is no room. nullptr then.
+  Datagram* launch(const Address& from, const Address& to, std::size_t size, Time arrival) noexcept;
+  void launch_copies(const Address& from, const Address& to, std::span<const std::byte> first,
+                     std::span<const std::byte> second, const SimLink& link, Duration delay) noexcept;
+  void refuse(const Datagram& datagram) noexcept;
+  void deliver(Datagram& datagram) noexcept;
+  void deliver_datagrams() noexcept;  // all that are due
+  [[nodiscard]] Time next_datagram() const noexcept;
+  [[nodiscard]] Duration latency_of(const SimLink& link) noexcept;
+  void run_services() noexcept;
+
   // Something happened: no port waits in vain any more.
   void activity() noexcept;
   void news_for(int host) noexcept { news_ |= 1U << host; }
@@ -267,6 +358,18 @@ class SimNetwork {
   std::vector<SimConnectRule> rules_;
   std::vector<Listener> listeners_;
   std::vector<Connection> connections_;
+  SimRandom ports_;  // source ports of datagrams, apart from the other chance
+  std::size_t datagram_size_max_;
+  std::size_t datagram_queue_max_;
+  std::vector<DatagramSocket> datagram_sockets_;
+  std::vector<Datagram> datagrams_;
+  std::unique_ptr<std::byte[]> datagram_bytes_;
+  std::vector<DatagramService> datagram_services_;
+  std::vector<Service> services_;
+  std::uint64_t datagram_order_ = 0;
+  std::size_t datagrams_used_ = 0;  // flying and unread
+  std::size_t datagrams_lost_ = 0;
+  bool services_run_ = false;  // right now: they do not run within themselves
   TraceSink trace_sink_ = nullptr;
   void* trace_object_ = nullptr;
 };

@@ -34,11 +34,13 @@ struct SimLink {
   double partial_send =
       0;             // probability that send() of a SimPort takes only a part; half of those then block until poll()
   double reset = 0;  // probability, for each arriving segment, that the connection is reset for both sides
-  double loss = 0;   // probability, for each arriving segment, that the line is lost: nothing arrives any more
+  double loss = 0;  // probability, for each arriving segment, that the line is lost: nothing arrives any more; for each
+                    // datagram that just this one is
   // TCP_USER_TIMEOUT (tcp(7)): sent bytes that make no progress for so long break the connection; a closed window counts too.
   Duration user_timeout = std::chrono::seconds{30};
   // On a lost line without bytes under way: keep-alive probes find out after so long. 0: never.
   Duration keep_alive = std::chrono::seconds{60};
+  double duplicate = 0;  // probability, for each datagram, that it arrives twice
 };
 
 class SimPipe {

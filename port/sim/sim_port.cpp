@@ -40,6 +40,8 @@ SimPort::~SimPort() {
       network_.close_end(slot.target, slot.side, false);
     } else if (slot.kind == Slot::Kind::listener) {
       network_.close_listener(slot.target);
+    } else if (slot.kind == Slot::Kind::datagram) {
+      network_.close_datagram_socket(slot.target);
     }
   }
   network_.remove_host(host_);
@@ -64,7 +66,15 @@ void SimPort::set_link(const SimLink& link) noexcept {
 }
 
 SimLink& SimPort::link(Socket socket) noexcept {
-  return connection(stream(socket, "SimPort::link: not an open stream of this port")).link;
+  const char* const message = "SimPort::link: not an open stream or datagram socket of this port";
+  const Slot& slot = existing(socket, message);
+  return slot.kind == Slot::Kind::datagram ? datagram(slot).link : connection(stream(socket, message)).link;
+}
+
+void SimPort::set_family(Family family, bool is_on) noexcept {
+  SimNetwork::Host& host = network_.hosts_[static_cast<std::size_t>(host_)];
+  ENSURE(family == Family::ipv4 || family == Family::ipv6);
+  (family == Family::ipv4 ? host.ipv4_is_off : host.ipv6_is_off) = !is_on;
 }
 
 void SimPort::reset_by_peer(Socket socket) noexcept {
@@ -183,7 +193,16 @@ Result<Socket, Error> SimPort::listen(const ListenOptions& options) {
 
 Result<Address, Error> SimPort::local_address(Socket socket) {
   const Slot& slot = existing(socket, "SimPort::local_address: the socket is closed or of another port");
-  return slot.kind == Slot::Kind::listener ? network_.listeners_[slot.target].address : end(slot).address;
+  switch (slot.kind) {
+    case Slot::Kind::listener:
+      return network_.listeners_[slot.target].address;
+    case Slot::Kind::datagram:
+      return datagram(slot).local;
+    case Slot::Kind::stream:
+    case Slot::Kind::free:
+      break;
+  }
+  return end(slot).address;
 }
 
 Result<Accepted, Error> SimPort::accept(Socket listener) {
@@ -211,17 +230,21 @@ Result<Accepted, Error> SimPort::accept(Socket listener) {
   return Accepted{.socket = socket, .peer = network_.connections_[taken].ends[0].address};
 }
 
+Address SimPort::source_for(const Address& to) const noexcept {
+  const bool is_ipv6 = to.family == Family::ipv6;
+  if (sim::is_loopback(to) || sim::is_any(to)) {
+    return is_ipv6 ? Address::ipv6_loopback(0) : Address::ipv4_loopback(0);
+  }
+  return is_ipv6 ? ipv6_address() : ipv4_address();
+}
+
 Result<Socket, Error> SimPort::connect(const Endpoint& to) {
   if (!has_room()) {
     return Failure{failed(Error::no_descriptors)};
   }
   Address from{.family = Family::local};
   if (to.address.family != Family::local) {
-    const bool is_ipv6 = to.address.family == Family::ipv6;
-    const Address loopback = is_ipv6 ? Address::ipv6_loopback(0) : Address::ipv4_loopback(0);
-    const Address any = is_ipv6 ? Address::ipv6_any(0) : Address::ipv4_any(0);
-    const bool is_near = to.address.ip == loopback.ip || to.address.ip == any.ip;
-    from = is_near ? loopback : is_ipv6 ? ipv6_address() : ipv4_address();
+    from = source_for(to.address);
     from.port = network_.next_free_port();
   }
   const Result<std::size_t, Error> opened = network_.open_connection(host_, from, to);
@@ -249,16 +272,15 @@ Result<void, Error> SimPort::connect_result(Socket socket) {
   return Failure{own.failure};
 }
 
-Result<Socket, Error> SimPort::connect_datagram(const Address& to) {
-  static_cast<void>(to);
-  return Failure{failed(Error::unreachable)};
-}
-
 // ---- moving bytes
 
 IoResult SimPort::recv(Socket socket, std::span<std::byte> out) {
-  Slot& slot = stream(socket, "SimPort::recv: the socket is closed, no stream or of another port");
+  const char* const message = "SimPort::recv: the socket is closed, no stream or of another port";
   ENSURE(!out.empty());
+  if (const Slot& any = existing(socket, message); any.kind == Slot::Kind::datagram) {
+    return recv_datagram(any, out);
+  }
+  Slot& slot = stream(socket, message);
   SimNetwork::End& own = end(slot);
   SimPipe& pipe = incoming(slot);
   IoResult result{.status = IoStatus::would_block};
@@ -322,10 +344,16 @@ IoResult SimPort::push(Slot& slot, std::span<const std::byte> first, std::span<c
 }
 
 IoResult SimPort::send(Socket socket, std::span<const std::byte> first, std::span<const std::byte> second, bool more) {
-  Slot& slot = stream(socket, "SimPort::send: the socket is closed, no stream or of another port");
-  static_cast<void>(more);  // there are no segments that could be saved
+  const char* const message = "SimPort::send: the socket is closed, no stream or of another port";
   ENSURE(!first.empty() || !second.empty());
   ++sends_;
+  if (const Slot& any = existing(socket, message); any.kind == Slot::Kind::datagram) {
+    if (more) {
+      stop("SimPort::send: a datagram goes at once, there is no more");
+    }
+    return send_datagram(any, first, second);
+  }
+  Slot& slot = stream(socket, message);  // `more` is nothing here: there are no segments that could be saved
   const IoResult result = push(slot, first, second);
   network_.trace("host %d send %d -> %d, %zu", host_, socket.id, static_cast<int>(result.status), result.size);
   return result;
@@ -374,6 +402,8 @@ void SimPort::close(Socket socket) {
   --sockets_open_;
   if (kind == Slot::Kind::listener) {
     network_.close_listener(slot.target);
+  } else if (kind == Slot::Kind::datagram) {
+    network_.close_datagram_socket(slot.target);
   } else {
     network_.close_end(slot.target, slot.side, false);
   }
@@ -405,6 +435,8 @@ void SimPort::begin_poll(std::span<PollEntry> entries) noexcept {
     if (slot.kind == Slot::Kind::stream) {
       end(slot).recv_held = false;
       end(slot).send_held = false;
+    } else if (slot.kind == Slot::Kind::datagram) {
+      datagram(slot).send_held = false;
     }
   }
   for (PollEntry& entry : entries) {
@@ -428,6 +460,11 @@ void SimPort::begin_poll(std::span<PollEntry> entries) noexcept {
 Events SimPort::events_of(const Slot& slot) noexcept {
   if (slot.kind == Slot::Kind::listener) {
     return network_.listeners_[slot.target].backlog_size != 0 ? Events::readable : Events::none;
+  }
+  if (slot.kind == Slot::Kind::datagram) {
+    const SimNetwork::DatagramSocket& own = datagram(slot);
+    return (own.unread != 0 ? Events::readable : Events::none) | (own.send_held ? Events::none : Events::writable) |
+           (own.error != 0 ? Events::error : Events::none);
   }
   const SimNetwork::End& own = end(slot);
   const SimPipe& in = incoming(slot);
@@ -542,6 +579,8 @@ PollOutcome SimPort::poll(std::span<PollEntry> entries, std::span<ParkedEvent> p
     return {.has_signal = signals_noticed_ != 0};
   }
   for (;;) {
+    network_.deliver_datagrams();
+    network_.run_services();
     const PollOutcome outcome = collect(entries, parked);
     if (outcome.ready != 0 || outcome.parked_ready != 0) {
       network_.trace("host %d poll -> %zu, %zu parked", host_, outcome.ready, outcome.parked_ready);

@@ -38,6 +38,8 @@ class SimPort final : public Port {
   void fail_accepts(Error error, unsigned count) noexcept;
   // Sockets and files together; beyond that listen, accept, connect and open say no_descriptors (EMFILE).
   void set_descriptors_max(std::size_t count) noexcept { descriptors_max_ = count; }
+  // Off: from here no address of this family can be reached, except loopback ones (a machine without IPv6).
+  void set_family(Family family, bool is_on) noexcept;
   void set_link(const SimLink& link) noexcept;  // of new connections to this machine, and from it to unspecified ones
   void set_spurious_polls(double probability) noexcept {
     spurious_polls_ = probability;
@@ -45,7 +47,7 @@ class SimPort final : public Port {
   // Of several ready sockets each may be reported by a later poll only; one at least always is.
   void set_late_readiness(double probability) noexcept { late_readiness_ = probability; }
 
-  [[nodiscard]] SimLink& link(Socket socket) noexcept;  // of this connection
+  [[nodiscard]] SimLink& link(Socket socket) noexcept;  // of this connection, or of this datagram socket
   void reset_by_peer(Socket socket) noexcept;           // both ends see a reset
   void lose(Socket socket) noexcept;                    // see SimPeer::lose()
   void find_again(Socket socket) noexcept;
@@ -88,13 +90,13 @@ class SimPort final : public Port {
 
  private:
   struct Slot {
-    enum class Kind : std::uint8_t { free, listener, stream };
+    enum class Kind : std::uint8_t { free, listener, stream, datagram };
     Kind kind = Kind::free;
     bool is_parked = false;
     std::uint8_t side = 0;         // stream: which end of the connection
     std::uint32_t generation = 0;  // so that an old Socket is recognised
     std::uint32_t token = 0;       // parked
-    std::size_t target = 0;        // listener or connection in the network
+    std::size_t target = 0;        // listener, connection or datagram socket in the network
     std::uint64_t polled = 0;      // the last poll that named it
   };
   struct OpenFile {
@@ -114,6 +116,13 @@ class SimPort final : public Port {
   [[nodiscard]] SimNetwork::Connection& connection(const Slot& slot) noexcept {
     return network_.connections_[slot.target];
   }
+  [[nodiscard]] SimNetwork::DatagramSocket& datagram(const Slot& slot) noexcept {
+    return network_.datagram_sockets_[slot.target];
+  }
+  [[nodiscard]] Address source_for(const Address& to) const noexcept;  // without a port
+  [[nodiscard]] IoResult recv_datagram(const Slot& slot, std::span<std::byte> out) noexcept;
+  [[nodiscard]] IoResult send_datagram(const Slot& slot, std::span<const std::byte> first,
+                                       std::span<const std::byte> second) noexcept;
   [[nodiscard]] SimNetwork::End& end(const Slot& slot) noexcept { return connection(slot).ends[slot.side]; }
   [[nodiscard]] SimPipe& outgoing(const Slot& slot) noexcept { return connection(slot).pipes[slot.side]; }
   [[nodiscard]] SimPipe& incoming(const Slot& slot) noexcept { return connection(slot).pipes[1U - slot.side]; }

@@ -12,6 +12,11 @@
 //     void change_file(std::string path, std::string content, WallTime modified);  // in place
 //     void add_link(std::string path, std::string target);
 //     void add_fifo(std::string path);
+//     Address open_datagram_peer();      // a raw peer for datagrams, on an IPv4 loopback address; one at a time
+//     void close_datagram_peer();        // its address stays free
+//     bool peer_hears(std::string& bytes, Address& from);     // the next datagram, if one has come; never waits
+//     void peer_sends(const Address& to, std::string bytes);
+//     void stranger_sends(const Address& to, std::string bytes);  // from another port
 //     static constexpr bool follows_links;                       // links below the root; else they are `outside`
 //   };
 //
@@ -318,11 +323,13 @@ class PortContract : public ::testing::Test {
 
 }  // namespace pollux::port
 
+#include "tests/port/contract_datagrams.hpp"
 #include "tests/port/contract_files.hpp"
 #include "tests/port/contract_sockets.hpp"
 #include "tests/port/contract_waiting.hpp"
 
-#define POLLUX_PORT_CONTRACT(name, world)                           \
-  INSTANTIATE_TYPED_TEST_SUITE_P(name, PortSocketContract, world);  \
-  INSTANTIATE_TYPED_TEST_SUITE_P(name, PortWaitingContract, world); \
+#define POLLUX_PORT_CONTRACT(name, world)                            \
+  INSTANTIATE_TYPED_TEST_SUITE_P(name, PortSocketContract, world);   \
+  INSTANTIATE_TYPED_TEST_SUITE_P(name, PortDatagramContract, world); \
+  INSTANTIATE_TYPED_TEST_SUITE_P(name, PortWaitingContract, world);  \
   INSTANTIATE_TYPED_TEST_SUITE_P(name, PortFileContract, world)

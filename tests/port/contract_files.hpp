@@ -264,9 +264,87 @@ TYPED_TEST_P(PortFileContract, OpenFileOutlivesItsName) {
   this->port().close_file(root);
 }
 
+TYPED_TEST_P(PortFileContract, OpenPathOpensRegularFilesByTheirWholePath) {
+  this->world_.add_file("below/file", "content", TestFixture::some_time);
+  this->world_.add_directory("other");
+  this->world_.add_link("link", "below/file");
+  this->world_.add_link("other/up", "../below");
+  this->world_.add_link("absolute", this->world_.root() + "/below/file");
+  for (const std::string_view path : {"/below/file", "//below/./file", "/below/../below/file", "/link",
+                                      "/other/up/file", "/absolute"}) {  // links lead anywhere, ".." too
+    const auto info = this->port().open_path(this->world_.root() + std::string{path});
+    ASSERT_TRUE(info) << path << ": " << describe(info.error());
+    EXPECT_EQ(info->kind, FileKind::regular);
+    EXPECT_EQ(info->size, 7U);
+    EXPECT_EQ(info->modified, TestFixture::some_time);
+    EXPECT_EQ(this->read_all(info->file, 3), "content") << path;
+    this->port().close_file(info->file);
+  }
+}
+
+TYPED_TEST_P(PortFileContract, OpenPathTellsThatAFileChanged) {
+  constexpr WallTime later{.seconds = TestFixture::some_time.seconds + 1};
+  const auto id_of = [&](std::string_view path) {
+    const auto info = this->port().open_path(this->world_.root() + "/" + std::string{path});
+    EXPECT_TRUE(info) << path;
+    this->port().close_file(info->file);
+    return info->change_id;
+  };
+  this->world_.add_file("file", "nameserver 192.0.2.1", TestFixture::some_time);
+  const std::uint64_t first = id_of("file");
+  EXPECT_EQ(id_of("file"), first);
+  const File root = this->open_root();
+  const FileInfo same = this->open(root, "file");
+  EXPECT_EQ(same.change_id, first) << "however it was opened";
+  this->port().close_file(same.file);
+  this->port().close_file(root);
+  this->world_.change_file("file", "nameserver 192.0.2.2", later);
+  const std::uint64_t second = id_of("file");
+  EXPECT_NE(second, first) << "another time";
+  this->world_.add_file("file", "nameserver 192.0.2.2", later);
+  EXPECT_NE(id_of("file"), second) << "replaced by another";
+}
+
+TYPED_TEST_P(PortFileContract, OpenPathRefuses) {
+  this->world_.add_file("file", "x", TestFixture::some_time);
+  this->world_.add_directory("directory");
+  this->world_.add_fifo("fifo");
+  this->world_.add_link("to_directory", "directory");
+  this->world_.add_link("to_nothing", "nothing");
+  this->world_.add_link("circle", "circle");
+  struct Case {
+    std::string path;
+    Error error;
+  };
+  using std::string_literals::operator""s;
+  const std::string root = this->world_.root();
+  const Case cases[] = {{"", Error::not_found},
+                        {root + "/nothing", Error::not_found},
+                        {root + "/nothing/file", Error::not_found},
+                        {root + "/file/below", Error::not_found},
+                        {root + "/file/", Error::not_found},
+                        {root + "/to_nothing", Error::not_found},
+                        {root + "/file\0"s, Error::not_found},
+                        {root + "/" + std::string(256, 'n'), Error::name_too_long},
+                        {root + std::string(5000, '/') + "file", Error::name_too_long},
+                        {root + "/fifo", Error::not_regular},
+                        {root + "/directory", Error::not_regular},
+                        {root + "/directory/", Error::not_regular},
+                        {root + "/to_directory", Error::not_regular},
+                        {"/", Error::not_regular},
+                        {root + "/circle", Error::failed}};
+  for (const Case& c : cases) {
+    const auto info = this->port().open_path(c.path);
+    ASSERT_FALSE(info) << c.path.substr(0, 80);
+    EXPECT_EQ(info.error(), c.error) << c.path.substr(0, 80) << ": " << describe(info.error());
+    EXPECT_NE(this->port().system_error(), 0);
+  }
+}
+
 REGISTER_TYPED_TEST_SUITE_P(PortFileContract, OpensFilesAndDirectoriesBeneath, RefusesWhatLeadsOutside,
                             LinksThatStayBeneath, RefusesWhatIsMissingOrOfTheWrongKind, OpenDirectoryRefuses,
                             ReadsAtAnyOffset, SendFile, SendFileToAPeerThatDoesNotRead, ChangeIdDiffersWhenTheFileDoes,
-                            OpenFileOutlivesItsName);
+                            OpenFileOutlivesItsName, OpenPathOpensRegularFilesByTheirWholePath,
+                            OpenPathTellsThatAFileChanged, OpenPathRefuses);
 
 }  // namespace pollux::port

@@ -3,16 +3,20 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "port/linux/linux_port.hpp"
+#include "port/linux/system_address.hpp"
 
 namespace pollux::port {
 
@@ -69,6 +73,42 @@ inline void allow_descriptors(rlim_t count) {
   }
 }
 
+// A plain datagram socket on an IPv4 loopback port of its own.
+class DatagramPeer {
+ public:
+  DatagramPeer() : descriptor_{::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)} {
+    SystemAddress address;
+    EXPECT_EQ(address.set({.address = Address::ipv4_loopback(0)}), 0);
+    EXPECT_EQ(::bind(descriptor_, address.get(), address.size()), 0);
+  }
+  ~DatagramPeer() { ::close(descriptor_); }
+  DatagramPeer(const DatagramPeer&) = delete;
+  DatagramPeer& operator=(const DatagramPeer&) = delete;
+
+  [[nodiscard]] Address address() const {
+    SystemAddress address;
+    EXPECT_EQ(::getsockname(descriptor_, address.out(), address.out_size()), 0);
+    return address.address();
+  }
+  void send(const Address& to, std::string_view bytes) const {
+    SystemAddress address;
+    EXPECT_EQ(address.set({.address = to}), 0);
+    EXPECT_EQ(::sendto(descriptor_, bytes.data(), bytes.size(), 0, address.get(), address.size()),
+              static_cast<ssize_t>(bytes.size()));
+  }
+  bool receive(std::string& bytes, Address& from) const {
+    SystemAddress address;
+    bytes.assign(65536, '\0');
+    const ssize_t size = ::recvfrom(descriptor_, bytes.data(), bytes.size(), 0, address.out(), address.out_size());
+    bytes.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+    from = address.address();
+    return size >= 0;
+  }
+
+ private:
+  int descriptor_;
+};
+
 // A World of the contract suite (contract.hpp).
 class LinuxWorld {
  public:
@@ -92,9 +132,16 @@ class LinuxWorld {
   }
   void add_fifo(const std::string& path) { ASSERT_EQ(::mkfifo((root() + "/" + path).c_str(), 0600), 0); }
 
+  Address open_datagram_peer() { return peer_.emplace().address(); }
+  void close_datagram_peer() { peer_.reset(); }
+  bool peer_hears(std::string& bytes, Address& from) { return peer_->receive(bytes, from); }
+  void peer_sends(const Address& to, const std::string& bytes) { peer_->send(to, bytes); }
+  void stranger_sends(const Address& to, const std::string& bytes) { DatagramPeer{}.send(to, bytes); }
+
  private:
   TemporaryDirectory directory_;
   int local_paths_ = 0;
+  std::optional<DatagramPeer> peer_;
   LinuxPort port_;
 };
 

@@ -36,7 +36,40 @@ class SimWorld {
   }
   void add_fifo(const std::string& path) { port_.files().add_special(root() + "/" + path); }
 
+  Address open_datagram_peer() {
+    network_.serve_datagrams(peer_, &SimWorld::take, this);
+    return peer_;
+  }
+  void close_datagram_peer() { network_.stop_datagrams(peer_); }
+  bool peer_hears(std::string& bytes, Address& from) {
+    if (heard_.empty()) {
+      return false;
+    }
+    bytes = heard_.front().bytes;
+    from = heard_.front().from;
+    heard_.erase(heard_.begin());
+    return true;
+  }
+  void peer_sends(const Address& to, const std::string& bytes) { network_.send_datagram(peer_, to, bytes_of(bytes)); }
+  void stranger_sends(const Address& to, const std::string& bytes) {
+    network_.send_datagram(Address::ipv4_loopback(5354), to, bytes_of(bytes));
+  }
+
  protected:
+  struct Heard {
+    Address from;
+    std::string bytes;
+  };
+  static void take(void* object, const Address& from, const Address& to, std::span<const std::byte> bytes) {
+    auto& world = *static_cast<SimWorld*>(object);
+    EXPECT_EQ(to, world.peer_);
+    std::string text(bytes.size(), '\0');
+    std::transform(bytes.begin(), bytes.end(), text.begin(), [](std::byte byte) { return static_cast<char>(byte); });
+    world.heard_.push_back({from, text});
+  }
+
+  const Address peer_ = Address::ipv4_loopback(5353);
+  std::vector<Heard> heard_;
   SimNetwork network_;
   SimPort port_;
   int local_paths_ = 0;
