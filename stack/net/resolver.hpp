@@ -105,7 +105,13 @@ struct ResolverLimits {
 };
 
 struct ResolverMemory;  // resolver_storage.hpp
+// Private: what lies in that memory, and what the resolver works with.
 struct ResolverTables;
+struct Question;
+struct AskedName;
+struct FileVersion;
+struct DnsAnswer;
+class HostsScan;
 
 struct ResolverConfig {
   Loop& loop;
@@ -153,12 +159,53 @@ class Resolver final : public Driver {
   void expire(port::Time now) override;
   void work(port::Time now) override;
 
-  // ---- lookups
+  // ---- lookups (resolver.cpp)
   void begin(Lookup& lookup) noexcept;
+  [[nodiscard]] bool answer_at_once(Lookup& lookup, port::Time now) noexcept;
+  [[nodiscard]] bool answer_from_files(Lookup& lookup, const AskedName& name, port::Time now) noexcept;
+  void ask_for(Lookup& lookup, port::Time now) noexcept;
   void remove(Lookup& lookup) noexcept;
   void finish(Lookup& lookup, std::span<const port::Address> addresses, NameError error) noexcept;
-  void give(Lookup& lookup, std::span<const port::Address> addresses) noexcept;
+  static void give(Lookup& lookup, std::span<const port::Address> addresses) noexcept;
+  void order(std::span<port::Address> addresses) noexcept;
+  void serve_waiting(port::Time now) noexcept;
+  [[nodiscard]] bool may_tell_early(const Lookup& lookup) const noexcept;
+  void tell_early(Query& query) noexcept;
   void deliver() noexcept;
+
+  // ---- files (resolver_files.cpp)
+  void look_at_files(port::Time now) noexcept;
+  [[nodiscard]] bool has_changed(std::string_view path, FileVersion& version) noexcept;
+  void read_conf() noexcept;
+  void scan_hosts(HostsScan& scan) noexcept;
+  void outdate() noexcept;
+
+  // ---- queries (resolver_query.cpp)
+  [[nodiscard]] port::Time prepare_query(Query& query, PollSet& set, port::Time now) noexcept;
+  void expire_query(Query& query, port::Time now) noexcept;
+  [[nodiscard]] bool begin_candidate(Query& query, port::Time now) noexcept;
+  void settle(Query& query, port::Time now) noexcept;
+  [[nodiscard]] bool end_candidate(Query& query) noexcept;
+  void finish_query(Query& query, std::span<port::Address> addresses, NameError error) noexcept;
+  void keep(const Query& query, std::span<const port::Address> addresses, NameError error, std::uint32_t lifetime,
+            port::Time now) noexcept;
+  void give_back(Query& query) noexcept;
+
+  // ---- questions (resolver_question.cpp)
+  void question_ready(Query& query, Question& question, port::Events events, port::Time now) noexcept;
+  [[nodiscard]] std::span<const port::Address> servers_of(const Query& query) const noexcept;
+  [[nodiscard]] port::Address server_of(const Query& query, const Question& question) const noexcept;
+  [[nodiscard]] port::Time deadline_of(const Query& query, const Question& question, port::Time now) const noexcept;
+  void ask(Query& query, Question& question, port::Time now) noexcept;
+  [[nodiscard]] bool send_datagram(const Query& query, Question& question) noexcept;
+  void ask_next_server(Query& query, Question& question, NameError why, port::Time now) noexcept;
+  void receive_datagrams(Query& query, Question& question, port::Time now) noexcept;
+  void connect_stream(Query& query, Question& question, port::Time now) noexcept;
+  void send_stream(Query& query, Question& question, port::Time now) noexcept;
+  void receive_stream(Query& query, Question& question, port::Time now) noexcept;
+  void take_answer(Query& query, Question& question, const DnsAnswer& answer, port::Time now) noexcept;
+  void end_question(Query& query, Question& question, NameError error, port::Time now) noexcept;
+  void close(Query& query, Question& question) noexcept;
 
   ResolverConfig config_;  // its `memory` is not used after the constructor
   ResolverTables& tables_;
