@@ -48,6 +48,19 @@ install(
   PATTERN "*.hpp")
 install(FILES "${POLLUX_ROOT}/LICENSE" "${POLLUX_ROOT}/README.md" DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development)
 
+# ---- libraries of others
+
+# What our libraries link of them: how they stand in INTERFACE_LINK_LIBRARIES, and how those who use pollux find them, in CMake and in
+# pkg-config (Requires.private: `pkg-config --static --libs pollux` is for programs that use the client).
+set(pollux_outside_targets "")
+set(pollux_find_dependencies "")
+set(pollux_pc_requires_private "")
+if(POLLUX_GZIP)
+  list(APPEND pollux_outside_targets "$<LINK_ONLY:ZLIB::ZLIB>")
+  string(APPEND pollux_find_dependencies "find_dependency(ZLIB)\n")
+  string(APPEND pollux_pc_requires_private " zlib")
+endif()
+
 # ---- CMake package
 
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/polluxConfig.cmake.in" "${PROJECT_BINARY_DIR}/polluxConfig.cmake"
@@ -73,6 +86,9 @@ function(pollux_link_order variable target)
   get_target_property(needs ${target} INTERFACE_LINK_LIBRARIES)
   foreach(need IN LISTS needs)
     if(NOT need)
+      continue()
+    endif()
+    if(need IN_LIST pollux_outside_targets)
       continue()
     endif()
     if(NOT need MATCHES "^pollux(::|_)")

@@ -44,5 +44,7 @@ function(pollux_program target)
     target_compile_options(${target} PRIVATE -flto=auto -fno-plt)
     target_link_options(${target} PRIVATE -flto=auto -fuse-linker-plugin)
   endif()
+  # A server has nothing of zlib, which the client in pollux_http needs: it shall not be loaded either.
+  target_link_options(${target} PRIVATE LINKER:--as-needed)
   target_link_options(${target} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-static-libgcc> $<$<NOT:$<CONFIG:Debug>>:-static-libstdc++>)
 endfunction()
