@@ -103,8 +103,10 @@ struct CallError {
   }
 };
 
-// One clear sentence without a full stop: `Get "http://h:80/x": connecting to h:80: connection refused (errno 111) after 0.2 s, nothing sent`.
-// A password in `url` is masked. Cut to out.size(); 512 bytes are always enough for a URL of 200.
+// One clear sentence without a full stop:
+//   Get "http://h:80/x": connecting to h:80: connection refused (errno 111, ECONNREFUSED) after 0.200 s, nothing sent, safe to retry
+// A password in `url` is masked, and what a terminal or a log must not see is escaped. Cut to out.size(), the URL first; 512 bytes are
+// always enough for a URL of 200. Valid as long as `out`.
 [[nodiscard]] std::string_view format_error(const CallError& error, std::string_view method, std::string_view url,
                                             std::span<char> out) noexcept;
 // "connection refused": static text.

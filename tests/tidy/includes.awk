@@ -23,7 +23,7 @@ BEGIN {
   layer("^apps/", "^(apps/|board/|stack/|port/(linux/)?[a-z0-9_]+\\.hpp$)", "apps include apps, board, stack, port and port/linux")
 
   # Headers of the C++ library that need neither the heap nor libstdc++.so.
-  split("algorithm array bit charconv chrono cinttypes climits compare concepts cstdarg cstddef cstdint cstring " \
+  split("algorithm array bit cerrno charconv chrono cinttypes climits compare concepts cstdarg cstddef cstdint cstring " \
         "initializer_list iterator limits memory new numeric optional ranges ratio source_location span string_view tuple " \
         "type_traits utility variant version", names, " ")
   for (i in names) { is_plain[names[i]] = 1 }
