@@ -33,7 +33,7 @@ enum class Event : std::uint8_t {
   start,     // the first call for this request
   body,      // it returned read_body: more of the body is there, or it ended, or it failed (see body_state)
   writable,  // it returned write_body: there is room again
-  resumed,   // it returned wait: its Handle was resumed
+  resumed,   // it returned wait, or read_body while it held a Deferred: that was resumed
   expired,   // it returned wait: nobody resumed it in time; answer, or return for the server's own 503
   gone,  // it had returned something else than done and the connection has ended: let go of what is held; nothing can be answered
 };

@@ -132,6 +132,10 @@ bool ServerConn::handle_on() noexcept {
   }
   switch (progress.next) {
     case Next::read_body:
+      if (progress.resumed) {
+        call(Event::resumed);
+        return true;
+      }
       return feed_handler();
     case Next::write_body:
       if (exchange.tail.kind != Tail::Kind::none ||

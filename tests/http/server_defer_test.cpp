@@ -280,6 +280,56 @@ TEST(ServerDefer, StateIsZeroFirstAndStays) {
   }
 }
 
+// ---- waiting for the body and for somebody else at once
+
+// What a gateway does: the rest of the request's body or the answer from elsewhere, whichever comes first.
+struct EitherOr {
+  Deferred pending{};
+  std::string log{};
+
+  Next serve(ResponseWriter& writer, Request& request) {
+    const heap_guard::Scope<heap_guard::Rule::allowed> for_the_log;
+    switch (request.event()) {
+      case Event::start:
+        log += "start ";
+        pending = request.defer();
+        return Next::read_body;
+      case Event::body:
+        log += "body:" + std::string{request.body_bytes()} + " ";
+        request.consume(request.body_bytes().size());
+        return Next::read_body;
+      case Event::resumed:
+        log += "resumed";
+        writer.text(200, "ok");
+        return Next::done;
+      case Event::writable:
+      case Event::expired:
+      case Event::gone:
+        break;
+    }
+    log += "gone";
+    return Next::done;
+  }
+};
+
+TEST(ServerDefer, ResumesAHandlerThatReadsTheBody) {
+  Site<> site;
+  EitherOr handler;
+  site.add({"*", http::handler<&EitherOr::serve>(handler), {.body = http::Body::streamed}});
+  Peer& peer = site.connect();
+  peer.say("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nab");
+  peer.want_nothing(1s);
+  EXPECT_TRUE(handler.pending.resume());
+  peer.want(ok_answer);
+  EXPECT_EQ(handler.log, "start body:ab resumed");
+  peer.say("cdef");  // is read away, and the connection serves on
+  peer.say("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n");
+  site.advance(1s);
+  EXPECT_EQ(handler.log, "start body:ab resumedstart ");
+  EXPECT_TRUE(handler.pending.resume());
+  peer.want(ok_answer);
+}
+
 // ---- a source that says later
 
 struct Ticker {
