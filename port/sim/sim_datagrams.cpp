@@ -298,8 +298,7 @@ void SimNetwork::serve_datagrams(const Address& at, SimDatagramSink sink, void* 
   ENSURE(sink != nullptr);
   ENSURE(at.port != 0);
   for (DatagramService& service : datagram_services_) {
-    if (service.sink == nullptr || same_place(service.at, at)) {
-      stop_datagrams(at);  // it may stand behind one that has stopped
+    if (same_place(service.at, at)) {
       service = {.at = at, .sink = sink, .object = object};
       return;
     }
@@ -309,7 +308,7 @@ void SimNetwork::serve_datagrams(const Address& at, SimDatagramSink sink, void* 
 
 void SimNetwork::stop_datagrams(const Address& at) noexcept {
   for (DatagramService& service : datagram_services_) {
-    if (service.sink != nullptr && same_place(service.at, at)) {
+    if (same_place(service.at, at)) {
       service.sink = nullptr;
     }
   }

@@ -52,9 +52,8 @@ bool SimNetwork::address_exists(const Address& address) const noexcept {
   if (is_loopback(address) || host_of(address) != outside) {
     return true;
   }
-  const bool has_service = std::any_of(
-      datagram_services_.begin(), datagram_services_.end(),
-      [&](const DatagramService& service) { return service.sink != nullptr && same_ip(service.at, address); });
+  const bool has_service = std::any_of(datagram_services_.begin(), datagram_services_.end(),
+                                       [&](const DatagramService& service) { return same_ip(service.at, address); });
   return has_service || std::any_of(listeners_.begin(), listeners_.end(), [&](const Listener& listener) {
            return listener.is_open && listener.host == outside && same_ip(listener.address, address);
          });

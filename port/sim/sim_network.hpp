@@ -143,6 +143,7 @@ class SimNetwork {
   SimNetwork& operator=(const SimNetwork&) = delete;
 
   [[nodiscard]] Time now() const noexcept { return now_; }
+  [[nodiscard]] std::uint64_t seed() const noexcept { return seed_; }
   [[nodiscard]] WallTime wall_clock() const noexcept;
   void set_wall_clock(WallTime time) noexcept;  // jumps; runs on from there
 
@@ -165,7 +166,7 @@ class SimNetwork {
   // A raw datagram service at `at` (with a port; loopback too: all SimPorts reach it). Set-up; replaces an earlier one.
   // Where none is and the address exists, datagrams are refused.
   void serve_datagrams(const Address& at, SimDatagramSink sink, void* object);
-  void stop_datagrams(const Address& at) noexcept;
+  void stop_datagrams(const Address& at) noexcept;  // the address goes on to exist
   // From anybody to anybody: an answer, or a forged one. It arrives `delay` and the latency of the receiver's link later,
   // and loss and duplicates of that link apply. At most SimOptions::datagram_size_max bytes; may be empty.
   void send_datagram(const Address& from, const Address& to, std::span<const std::byte> bytes,
@@ -176,6 +177,7 @@ class SimNetwork {
   void remove_service(void* object) noexcept;
 
   // ---- what there is
+  [[nodiscard]] std::size_t datagram_size_max() const noexcept { return datagram_size_max_; }
   [[nodiscard]] std::size_t datagrams_in_flight() const noexcept;                        // sent and not arrived
   [[nodiscard]] std::size_t datagrams_lost() const noexcept { return datagrams_lost_; }  // for whatever reason
   [[nodiscard]] std::size_t connections() const noexcept;                                // open at one end at least
@@ -274,7 +276,7 @@ class SimNetwork {
 
   struct DatagramService {
     Address at;
-    SimDatagramSink sink = nullptr;  // nullptr: stopped
+    SimDatagramSink sink = nullptr;  // nullptr: stopped, and the machine is still there
     void* object = nullptr;
   };
 
