@@ -31,6 +31,8 @@ void Loop::stop(int exit_status) noexcept {
 }
 
 void Loop::turn(port::Time until) {
+  ENSURE(!turning_);  // a callback that turns its own loop
+  turning_ = true;
   const port::Time deadline = port::earliest(collect(), until);
   const std::size_t count = drivers_.is_empty() ? 0 : drivers_.back()->end_entry_;
   const port::PollOutcome outcome =
@@ -46,6 +48,7 @@ void Loop::turn(port::Time until) {
   drivers_.for_each([this](Driver& driver) { driver.expire(now_); });
   drivers_.for_each([this](Driver& driver) { driver.work(now_); });
   on_turn_();
+  turning_ = false;
 }
 
 // Asks every driver what it waits for. Returns the earliest deadline.

@@ -160,14 +160,17 @@ class Loop {
 
   // Turns until stop(). Returns the status given to stop().
   int run();
-  // One turn. Waits for events until the earliest deadline, but not beyond `until`.
+  // One turn. Waits for events until the earliest deadline, but not beyond `until`. Not inside a turn (ENSURE).
   void turn(port::Time until = port::never);
+  [[nodiscard]] bool is_turning() const noexcept { return turning_; }
   // Ends run() after this turn. May be called from any callback.
   void stop(int exit_status = 0) noexcept;
   [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }
 
   // The time of this turn. Between turns: of the last one.
   [[nodiscard]] port::Time now() const noexcept { return now_; }
+  // Takes the time between turns: for a program that did something else for long and now begins something that has a deadline.
+  void refresh_now() noexcept { now_ = port_.now(); }
   [[nodiscard]] port::Port& port() const noexcept { return port_; }
 
   // Called for each signal the port watches, inside a turn. Without one, terminate and interrupt stop the loop with status 0.
@@ -203,6 +206,7 @@ class Loop {
   int exit_status_ = 0;
   std::uint8_t drivers_added_ = 0;
   bool stopping_ = false;
+  bool turning_ = false;
 };
 
 }  // namespace pollux::net
