@@ -120,15 +120,59 @@ class Call {
   void cancel() noexcept;
   void resume_body() noexcept { trip_.resume_body(); }
 
+  // Not answered yet, or the last body is not over.
   [[nodiscard]] bool is_under_way() const noexcept;
-  // Of the last hop, without user and password.
-  [[nodiscard]] std::string_view url() const noexcept;
+  // Of the last hop, without user and password once it is under way.
+  [[nodiscard]] std::string_view url() const noexcept { return trip_.request().url_text(); }
   [[nodiscard]] std::uint32_t redirects() const noexcept { return redirects_; }
-  [[nodiscard]] const CallError& error() const noexcept { return error_; }
+  // Why there was no response, or why its body failed.
+  [[nodiscard]] const CallError& error() const noexcept { return error_ ? error_ : trip_.error(); }
   [[nodiscard]] RoundTrip& round_trip() noexcept { return trip_; }
 
  private:
+  // ready -> asking <-> draining, asking -> done -> asking ...
+  enum class State : std::uint8_t {
+    ready,
+    asking,    // a round trip is under way, its head or error has not come
+    draining,  // the head said where to go on; its small body is read so that the connection can be used again
+    done,      // `answered` was called, or is being called
+  };
+  // What the head of a hop leads to.
+  struct Decision {
+    bool follows = false;
+    CallCause cause = CallCause::none;  // none: it is followed, or else it is the answer
+  };
+
+  void enter(State state) noexcept;
+  // client.cpp: the chain and its round trips
+  void begin() noexcept;
+  void ask() noexcept;
   void answered(Response& response) noexcept;
+  void hop_body_came() noexcept;
+  void next_hop() noexcept;
+  void fail(CallCause cause, CallStage stage) noexcept;
+  void finish(Response& response) noexcept;
+  // client_redirect.cpp: what the next request is made of
+  [[nodiscard]] Decision decide(const Response& response) noexcept;
+  [[nodiscard]] CallCause resolve(std::string_view location) noexcept;
+  [[nodiscard]] CallCause change_request() noexcept;
+  [[nodiscard]] bool keeps_method(int status) const noexcept;
+  [[nodiscard]] bool leaves_first_host(const wire::Url& next) const noexcept;
+  void drop_secrets() noexcept;
+  void drop_body() noexcept;
+  void set_referer(const wire::Url& next) noexcept;
+  // client_fields.cpp: fields that are set anew for each hop
+  [[nodiscard]] CallCause keep_first_fields() noexcept;
+  [[nodiscard]] CallCause set_hop_fields(const wire::Url& url) noexcept;
+  [[nodiscard]] CallCause set_credentials(const wire::Url& url) noexcept;
+  [[nodiscard]] CallCause set_cookies(const wire::Url& url) noexcept;
+  void store_cookies(const Response& response) noexcept;
+  void forget_own_cookie(std::string_view name) noexcept;
+  void restore_fields() noexcept;
+  [[nodiscard]] CallCause take_userinfo_off(std::string_view text, const wire::Url& url) noexcept;
+  [[nodiscard]] CookieOrigin cookie_origin(const wire::Url& url) const noexcept;
+  [[nodiscard]] bool is_first_host(const wire::Url& url) const noexcept;
+  [[nodiscard]] std::span<char> hop_scratch() const noexcept { return memory_.scratch.subspan(scratch_kept_); }
 
   Client& client_;
   RoundTrip trip_;
@@ -136,8 +180,28 @@ class Call {
   net::Callback<Response&> answered_{};
   CallOptions options_{};
   CallError error_{};
+  net::Timer drain_timer_;
+  Response hop_{};                  // draining: the response that is followed
+  std::string_view next_text_{};    // draining: the resolved Location, in memory_.url_next
+  std::string_view first_host_{};   // with CallOptions::endpoint: what it stands for, in the scratch memory
+  std::string_view own_cookies_{};  // with a jar: the request's own pairs, in the scratch memory
+  port::Time started_at_{};
+  port::Time deadline_ = port::never;
+  std::uint64_t drained_ = 0;
+  std::size_t scratch_kept_ = 0;  // bytes of the scratch memory that live as long as the chain
   std::uint32_t redirects_ = 0;
-  // The helper who writes client.cpp adds what it needs here.
+  // The first host is the end of each later one until the chain leaves it, so its size says it all.
+  std::size_t first_host_size_ = 0;
+  std::uint16_t first_port_ = 0;
+  State state_ = State::ready;
+  bool is_cancelled_ = false;
+  bool has_hop_fields_ = false;  // restore_fields() has something to do
+  bool first_is_https_ = false;
+  bool own_authorization_ = false;  // the request brought it; else it is ours, from a URL
+  bool own_referer_ = false;
+  bool secrets_dropped_ = false;   // the chain has left its first host; it stays so
+  bool next_keeps_body_ = false;   // draining: method and body stay
+  bool next_is_relative_ = false;  // draining: the Location named no host
 };
 
 }  // namespace pollux::http
