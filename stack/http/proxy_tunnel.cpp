@@ -74,7 +74,7 @@ void ProxyTunnel::fail_with_code(TunnelError error, int code, std::string_view r
 
 void ProxyTunnel::start(const TunnelRequest& request) noexcept {
   error_ = TunnelError::none;
-  has_credentials_ = !request.user.empty() || !request.password.empty();
+  has_credentials_ = request.has_user;
   interim_count_ = 0;
   code_ = 0;
   reason_ = {};
@@ -123,7 +123,7 @@ TunnelError ProxyTunnel::write_connect(const TunnelRequest& request) noexcept {
     }
     out.put("Proxy-Authorization: ").put(credentials).put("\r\n");
   }
-  out.put(request.connect_fields).put("\r\n");
+  out.put(request.fields).put("\r\n");
   out_[static_cast<std::size_t>(Exchange::connect)] = {.begin = 0, .end = static_cast<std::uint16_t>(out.size())};
   return out.overflowed() ? TunnelError::too_large : TunnelError::none;
 }

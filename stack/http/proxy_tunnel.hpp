@@ -2,13 +2,14 @@
 // SOCKS5. When it is done the connection is the target's, and its first byte is ours to send.
 //
 //   ready -> sending <-> awaiting -> done
-//               \\___________\\_______> failed             (any -> sending or failed by start())
+//               \___________\_______> failed             (any -> sending or failed by start())
 //
 // HTTP is one round of sending and awaiting. SOCKS5 is a greeting, the credentials if the proxy wants them, and the request. It has no
 // deadline of its own: its user's is running (TransportTimeouts::proxy). Nothing beyond the proxy's answer is read in SOCKS, whose answers
 // tell their size; bytes behind the head of an HTTP answer are an error, since nobody speaks before us in what follows.
 //
-//   tunnel.start({.kind = proxy.kind(), .host = "example.net", .port = 443, .user = proxy.user(), .password = proxy.password()});
+//   tunnel.start({.kind = proxy.kind(), .host = "example.net", .port = 443, .has_user = proxy.has_user(), .user = proxy.user(),
+//                 .password = proxy.password()});
 //   switch (tunnel.step(stream)) { case ProxyTunnel::Status::want_read: ...poll for it and step again... }
 //
 // Sources: RFC 9110 section 9.3.6 (CONNECT), RFC 7617 (Basic), RFC 1928 (SOCKS5), RFC 1929 (user and password).
@@ -48,11 +49,12 @@ struct TunnelRequest {
   // take names whatever the scheme said, and the one they find is the one that can be reached from there.
   std::string_view host{};
   std::uint16_t port = 0;
-  std::string_view user{};  // no credentials if user and password are empty
+  bool has_user = false;  // there are credentials; either part may be empty
+  std::string_view user{};
   std::string_view password{};
   // CONNECT only: more field lines, each ended by CRLF ("X-Token: 1\r\n"), which must not repeat Host, User-Agent and Proxy-Authorization;
   // and the value of User-Agent, empty for none.
-  std::string_view connect_fields{};
+  std::string_view fields{};
   std::string_view user_agent{};
 };
 

@@ -105,9 +105,9 @@ TEST(ProxyTunnel, SaysWhatItIsToldTo) {
       {{.host = "::1", .port = 8443}, "CONNECT [::1]:8443 HTTP/1.1\r\nHost: [::1]:8443\r\n\r\n"},
       {{.host = "[::1]", .port = 8443}, "CONNECT [::1]:8443 HTTP/1.1\r\nHost: [::1]:8443\r\n\r\n"},
       {{.host = "[fe80::1%252]", .port = 1}, "CONNECT [fe80::1]:1 HTTP/1.1\r\nHost: [fe80::1]:1\r\n\r\n"},
-      {{.host = "h", .port = 1, .user = "Aladdin", .password = "open sesame"},
+      {{.host = "h", .port = 1, .has_user = true, .user = "Aladdin", .password = "open sesame"},
        "CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\nProxy-Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n\r\n"},
-      {{.host = "h", .port = 65535, .connect_fields = "X-A: 1\r\nX-B: 2\r\n", .user_agent = "pollux/1"},
+      {{.host = "h", .port = 65535, .fields = "X-A: 1\r\nX-B: 2\r\n", .user_agent = "pollux/1"},
        "CONNECT h:65535 HTTP/1.1\r\nHost: h:65535\r\nUser-Agent: pollux/1\r\nX-A: 1\r\nX-B: 2\r\n\r\n"},
   };
   for (const Row& row : rows) {
@@ -121,7 +121,7 @@ TEST(ProxyTunnel, SaysWhatItIsToldTo) {
 TEST(ProxyTunnel, KeepsNothingOfItsRequest) {
   std::string host = "example.net";
   std::string fields = "X: y\r\n";
-  TunnelSite site{{.host = host, .port = 1, .connect_fields = fields}};
+  TunnelSite site{{.host = host, .port = 1, .fields = fields}};
   host.assign(host.size(), '!');
   fields.assign(fields.size(), '!');
   site.proxy->want("CONNECT example.net:1 HTTP/1.1\r\nHost: example.net:1\r\nX: y\r\n\r\n");
@@ -247,7 +247,7 @@ TEST(ProxyTunnel, ARequestHasALimit) {
   const std::size_t room = ProxyTunnel::buffer_size - front.size() - 2;
   for (const std::size_t size : {room, room + 1}) {
     const std::string fields = "X: " + std::string(size - 5, 'x') + "\r\n";
-    TunnelSite site{{.host = "h", .port = 1, .connect_fields = fields}};
+    TunnelSite site{{.host = "h", .port = 1, .fields = fields}};
     if (size > room) {
       EXPECT_EQ(site.run(), Status::failed);
       EXPECT_EQ(site.tunnel.error(), TunnelError::too_large);
@@ -260,9 +260,9 @@ TEST(ProxyTunnel, ARequestHasALimit) {
   const std::string user(256, 'u');
   ProxyTunnel tunnel;
   for (const ProxyKind kind : {ProxyKind::http, ProxyKind::socks5, ProxyKind::socks5h}) {
-    tunnel.start({.kind = kind, .host = "h", .port = 1, .user = user});
+    tunnel.start({.kind = kind, .host = "h", .port = 1, .has_user = true, .user = user});
     EXPECT_EQ(tunnel.error(), TunnelError::too_large);
-    tunnel.start({.kind = kind, .host = "h", .port = 1, .user = "u", .password = user});
+    tunnel.start({.kind = kind, .host = "h", .port = 1, .has_user = true, .user = "u", .password = user});
     EXPECT_EQ(tunnel.error(), TunnelError::too_large);
   }
   tunnel.start({.kind = ProxyKind::socks5h, .host = user, .port = 1});
@@ -311,7 +311,7 @@ TEST(ProxyTunnel, TellsHowAConnectionEnded) {
 }
 
 TEST(ProxyTunnel, GoesOutInPieces) {
-  TunnelSite site{{.host = "h", .port = 1, .connect_fields = "X: 0123456789\r\n"}};
+  TunnelSite site{{.host = "h", .port = 1, .fields = "X: 0123456789\r\n"}};
   site.talk.port().link(site.stream.socket()) = {.send_buffer = 7, .receive_buffer = 7};
   site.proxy->want("CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\nX: 0123456789\r\n\r\n");
   site.proxy->say("HTTP/1.1 200 OK\r\n\r\n");
@@ -351,8 +351,12 @@ TEST(ProxyTunnel, SpeaksSocks) {
 }
 
 TEST(ProxyTunnel, SendsCredentialsToSocksIfItIsAskedTo) {
-  const TunnelRequest request{
-      .kind = ProxyKind::socks5, .host = "example.net", .port = 443, .user = "me", .password = "secret"};
+  const TunnelRequest request{.kind = ProxyKind::socks5,
+                              .host = "example.net",
+                              .port = 443,
+                              .has_user = true,
+                              .user = "me",
+                              .password = "secret"};
   {
     TunnelSite site{request};
     site.proxy->want(greeting_with_credentials);
@@ -372,7 +376,8 @@ TEST(ProxyTunnel, SendsCredentialsToSocksIfItIsAskedTo) {
     EXPECT_EQ(site.run(), Status::done);
   }
   const std::string longest(255, 'x');
-  TunnelSite site{{.kind = ProxyKind::socks5, .host = longest, .port = 1, .user = longest, .password = longest}};
+  TunnelSite site{
+      {.kind = ProxyKind::socks5, .host = longest, .port = 1, .has_user = true, .user = longest, .password = longest}};
   site.proxy->want(greeting_with_credentials);
   site.proxy->say("\5\2"s);
   site.proxy->want("\1\xff" + longest + "\xff" + longest);
@@ -451,7 +456,7 @@ TEST(ProxyTunnel, TakesEachSocksAnswerInAnyPieces) {
   }
 
   const TunnelRequest with_user{
-      .kind = ProxyKind::socks5, .host = "example.net", .port = 443, .user = "me", .password = ""};
+      .kind = ProxyKind::socks5, .host = "example.net", .port = 443, .has_user = true, .user = "me", .password = ""};
   const AnswerRow credential_rows[] = {
       {"\5\2\1\0"s + reply_from_ipv4, TunnelError::none},
       {"\5\2\1\1"s, TunnelError::authentication, 1, "user name or password refused"},
@@ -470,7 +475,8 @@ TEST(ProxyTunnel, TakesEachSocksAnswerInAnyPieces) {
 
 TEST(ProxyTunnel, CanBeStartedAgainInAnyState) {
   for (std::size_t heard = 0; heard < 24; ++heard) {
-    TunnelSite site{{.kind = ProxyKind::socks5, .host = "h", .port = 1, .user = "me", .password = "x"}};
+    TunnelSite site{
+        {.kind = ProxyKind::socks5, .host = "h", .port = 1, .has_user = true, .user = "me", .password = "x"}};
     site.proxy->say(("\5\2\1\0"s + reply_from_ipv4 + "0123456789").substr(0, heard));
     (void)site.talk.run_until([&] { return site.is_over(); });
     site.tunnel.start({.kind = ProxyKind::http, .host = "again", .port = 2});
