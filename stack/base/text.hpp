@@ -11,6 +11,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "port/ensure.hpp"
+
 namespace pollux::base {
 
 [[nodiscard]] constexpr bool is_digit(char c) noexcept {
@@ -137,6 +139,13 @@ class TextWriter {
       value >>= 4;
     } while (value != 0 || static_cast<int>(digits.size() - first) < digits_min);
     return put(std::string_view{digits.data() + first, digits.size() - first});
+  }
+
+  // What is left of the memory, for somebody else to write into; produced() then says how much that was.
+  [[nodiscard]] constexpr std::span<char> space() const noexcept { return out_.subspan(size_); }
+  constexpr void produced(std::size_t count) noexcept {
+    ENSURE(count <= out_.size() - size_);
+    size_ += count;
   }
 
   [[nodiscard]] constexpr std::string_view view() const noexcept { return {out_.data(), size_}; }

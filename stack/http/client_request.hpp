@@ -10,8 +10,8 @@
 // Every call that can fail also keeps the first error (error()), so that a chain of calls needs one check: a round trip with a faulty
 // request ends with it before any I/O.
 //
-// What the transport writes by itself and nobody else may (CallCause::bad_field): Host, Content-Length, Transfer-Encoding, Trailer; Connection
-// (see set_close) except with Upgrade. User-Agent is the transport's unless the request has one; an empty one means none at all.
+// What the transport writes by itself and nobody else may (CallCause::bad_field): Host, Content-Length, Transfer-Encoding, Trailer, Expect; a Connection
+// field with "close" (see set_close). User-Agent is the transport's unless the request has one; an empty one means none at all.
 #pragma once
 
 #include <array>
@@ -70,6 +70,7 @@ class ClientRequest {
 
   // Host to say instead of the URL's. The text outlives the round trip. Cause: bad_host.
   CallCause set_host(std::string_view host) noexcept;
+  void use_url_host() noexcept { host_ = {}; }
   void set_body(const RequestBody& body) noexcept { body_ = body; }
   void set_body(std::string_view bytes) noexcept { body_ = {.kind = RequestBody::Kind::bytes, .bytes = bytes}; }
   // "Connection: close": the connection is not used again.
@@ -78,8 +79,12 @@ class ClientRequest {
   void set_expect_continue(bool expect) noexcept { expect_continue_ = expect; }
   // May be sent again on another connection although it is not GET, HEAD, OPTIONS or TRACE (net/http: Idempotency-Key).
   void set_idempotent(bool idempotent) noexcept { idempotent_ = idempotent; }
-  // Names a trailer field that add_trailer() will give before the source ends. Chunked bodies only.
-  CallCause declare_trailer(std::string_view name) noexcept;
+  // Names, comma-separated, of the trailer fields that add_trailer() will give before the source ends; the text outlives the round trip.
+  // Bodies of unknown size only; others leave them out. Cause: bad_field.
+  CallCause set_trailer_names(std::string_view names) noexcept;
+  // Forgets the trailers of a body that is sent again (a redirect); their names stay.
+  void clear_trailers() noexcept { trailer_size_ = 0; }
+  // Causes: bad_field (also when no names were set), fields_too_long.
   CallCause add_trailer(std::string_view name, std::string_view value) noexcept;
 
   [[nodiscard]] CallCause error() const noexcept { return error_; }
@@ -94,17 +99,19 @@ class ClientRequest {
   [[nodiscard]] bool expect_continue() const noexcept { return expect_continue_; }
   [[nodiscard]] bool is_upgrade() const noexcept { return upgrade_; }
   [[nodiscard]] bool has_user_agent() const noexcept { return has_user_agent_; }
-  // No body or a replayable one, and a method that does no harm twice, or said so.
-  [[nodiscard]] bool is_replayable() const noexcept;
+  // A method that does no harm twice (GET, HEAD, OPTIONS, TRACE), or said so: set_idempotent(), an Idempotency-Key field.
+  [[nodiscard]] bool is_idempotent() const noexcept;
   // Content-Length, or nothing: chunked. 0 without a body.
   [[nodiscard]] std::optional<std::uint64_t> body_size() const noexcept;
   [[nodiscard]] std::string_view trailer_names() const noexcept { return trailer_names_; }
+  [[nodiscard]] std::string_view trailer_lines() const noexcept;
 
   static constexpr std::size_t method_size_max = 24;
 
  private:
   friend class RoundTrip;
   friend class PersistConn;
+  friend class Transport;
   CallCause fail(CallCause cause) noexcept;
 
   std::span<char> url_memory_;

@@ -14,7 +14,7 @@
 
 namespace pollux::http {
 
-struct Proxy;
+class Proxy;
 
 struct HostEntry {
   static constexpr std::size_t key_size_max = 320;
@@ -24,10 +24,8 @@ struct HostEntry {
   std::uint16_t name_at = 0;  // what to connect to, in the key: the target's name, the proxy's, or a socket's path
   std::uint16_t name_size = 0;
   std::uint16_t port = 0;
-  std::uint32_t generation = 0;
   const Proxy* proxy = nullptr;
-  port::Address address{};  // of RoundTripOptions::endpoint; family none: `name` is looked up
-  bool https = false;
+  port::Address address{};      // of RoundTripOptions::endpoint; family none: `name` is looked up
   bool tunnels = false;         // through the proxy by CONNECT or SOCKS
   std::uint16_t target_at = 0;  // tunnels: the target's name, in the key
   std::uint16_t target_size = 0;
@@ -37,6 +35,7 @@ struct HostEntry {
   base::List<RoundTrip, &RoundTrip::idle_wait> idle_wait;  // first in first out
   base::List<RoundTrip, &RoundTrip::dial_wait> dial_wait;  // max_conns_per_host is reached; first in first out
   std::uint32_t conns = 0;                                 // dialing, active and idle
+  std::uint32_t unswept = 0;                               // closed in this turn
   std::uint32_t round_trips = 0;                           // under way
   base::ListLink<HostEntry> link;
 

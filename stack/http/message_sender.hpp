@@ -29,10 +29,10 @@ class MessageSender {
 
   constexpr MessageSender() = default;
 
-  // The message in `writer` and `out` is a head, still open, to be followed by `body`. Decides the framing. False: the fields that
-  // belong to it do not fit. With `chunked_allowed` false a body of unknown size cannot be sent: false too.
-  [[nodiscard]] bool begin(wire::MessageWriter& writer, base::Buffer& out, const RequestBody& body,
-                           const wire::MessageWriter::Framing& framing, bool says_empty) noexcept;
+  // The message in `writer` and `out` is a head, still open, to be followed by the body of `request`, which must outlive the sending.
+  // Decides the framing. False: the fields that belong to it do not fit.
+  [[nodiscard]] bool begin(wire::MessageWriter& writer, base::Buffer& out, const ClientRequest& request,
+                           std::string_view connection) noexcept;
   // Keeps the body back until release_body() (Expect: 100-continue).
   void hold_body() noexcept { held_ = true; }
   void release_body() noexcept { held_ = false; }
@@ -54,13 +54,14 @@ class MessageSender {
 
  private:
   [[nodiscard]] bool pull(wire::MessageWriter& writer, base::Buffer& out, Outcome& outcome) noexcept;
+  [[nodiscard]] bool end_source(wire::MessageWriter& writer, base::Buffer& out) noexcept;
 
+  const ClientRequest* request_ = nullptr;
   RequestBody body_{};
   std::uint64_t at_ = 0;    // bytes of the body taken so far
   std::uint64_t left_ = 0;  // bytes, file: still to go
   std::uint64_t sent_ = 0;
   std::uint64_t head_size_ = 0;  // known with begin()
-  bool chunked_ = false;
   bool held_ = false;
   bool later_ = false;
   bool pulled_ = false;

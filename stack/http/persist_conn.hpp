@@ -58,6 +58,8 @@ class PersistConn {
     drain_limit,
     shut_down,
   };
+  // Which of the transport's lists it is in; follows from the state.
+  enum class List : std::uint8_t { dialing, active, idle, ended };
   // Bytes of the input buffer that a proxy's exchange borrows: nothing of HTTP is in it by then.
   static constexpr std::size_t tunnel_size = 4096;
 
@@ -79,6 +81,8 @@ class PersistConn {
   void close(End why) noexcept;
   void become_idle() noexcept;  // Transport::put has decided
   void resume_send() noexcept;
+  void network_changed() noexcept;
+  [[nodiscard]] CallStage dial_stage() const noexcept;
 
   // ---- called by Response and RoundTrip
   [[nodiscard]] std::string_view body() const noexcept;
@@ -86,6 +90,7 @@ class PersistConn {
   void let_go() noexcept;  // the response was let go early
   [[nodiscard]] net::Stream take_stream() noexcept;
   [[nodiscard]] std::string_view received() const noexcept { return in_.data(); }
+  [[nodiscard]] std::uint64_t body_received() const noexcept { return reader_.body_received(); }
 
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] bool is_reused() const noexcept { return reused_; }
@@ -110,6 +115,7 @@ class PersistConn {
   void trace(TraceEvent event, std::string_view text = {}, int status = 0) noexcept;
 
   // making
+  void dial_changed() noexcept;
   void connected() noexcept;
   void step_tunnel() noexcept;
   void dial_failed(const CallError& error) noexcept;
@@ -121,6 +127,8 @@ class PersistConn {
   void send() noexcept;
   void sent_all() noexcept;
   void request_over() noexcept;
+  void release_body() noexcept;
+  void send_soon() noexcept;
 
   // receiving
   void receive() noexcept;
@@ -139,15 +147,16 @@ class PersistConn {
   [[nodiscard]] bool wants_to_read() const noexcept;
   [[nodiscard]] bool is_body_consumed() const noexcept;
   [[nodiscard]] bool may_be_reused() const noexcept;
+  [[nodiscard]] bool may_be_reused_after() const noexcept;
 
   // ending
   void fail(CallCause cause) noexcept;
   void fail(CallError error) noexcept;
   void detach() noexcept;
   void clear_views() noexcept;
-  void close_body_source() noexcept;
   void give_back_decoder() noexcept;
   [[nodiscard]] port::Time deadline() const noexcept;
+  [[nodiscard]] port::Time trip_deadline() const noexcept;
   [[nodiscard]] CallError make_error(CallCause cause) const noexcept;
 
   Transport& transport_;
@@ -164,6 +173,7 @@ class PersistConn {
   wire::MessageWriter writer_{};
   MessageSender sender_{};
   BodyDecoder* decoder_ = nullptr;
+  std::optional<CallError> pending_error_{};  // told when what came before it was consumed
   port::Address remote_{};
   port::Time made_at_{};
   port::Time since_{};                       // start of the present state
@@ -179,6 +189,7 @@ class PersistConn {
   std::uint32_t serial_ = 0;
   int system_error_ = 0;
   State state_ = State::connecting;
+  List listed_ = List::dialing;
   bool reused_ = false;
   bool sends_ = false;  // the request is not out yet
   bool send_blocked_ = false;
@@ -189,8 +200,12 @@ class PersistConn {
   bool input_ended_ = false;
   bool input_lost_ = false;
   bool keep_alive_ = false;
-  bool broken_ = false;     // never to be used again
-  bool tunnelled_ = false;  // the tunnel object lives in in_memory_
+  bool broken_ = false;         // never to be used again
+  bool hangup_seen_ = false;    // poll() would say it again and again
+  bool decoder_ended_ = false;  // it was told that the raw body is over
+  bool send_soon_ = false;      // in this turn's work
+  bool names_told_ = false;     // to the trace hook
+  bool tunnelled_ = false;      // the tunnel object lives in in_memory_
 };
 
 }  // namespace pollux::http

@@ -31,6 +31,7 @@
 #include <utility>
 
 #include "stack/base/list.hpp"
+#include "stack/base/pool.hpp"
 #include "stack/http/call_error.hpp"
 #include "stack/http/client_request.hpp"
 #include "stack/http/trace.hpp"
@@ -109,10 +110,10 @@ class Response {
 
  private:
   friend class RoundTrip;
-  Response(RoundTrip& trip, std::uint32_t serial) noexcept : trip_{&trip}, serial_{serial} {}
-  [[nodiscard]] bool is_current() const noexcept;
-  RoundTrip* trip_ = nullptr;
-  std::uint32_t serial_ = 0;  // of the start() it belongs to: an old handle never touches the next round trip
+  friend class Transport;
+  explicit Response(RoundTrip& trip) noexcept;
+  void let_go() noexcept;      // without a word to the round trip
+  RoundTrip* trip_ = nullptr;  // which knows its handle: neither outlives what it points to
 };
 
 // Memory of a round trip's request.
@@ -180,6 +181,10 @@ class RoundTrip {
   friend class Transport;
   friend class PersistConn;
   friend class Response;
+  friend class Call;
+
+  // As start() of a faulty request: `answered` gets this cause and stage, in a turn. For what goes wrong between the round trips of a call.
+  void refuse(net::Callback<Response&> answered, CallStage stage, CallCause cause) noexcept;
 
   Transport& transport_;
   ClientRequest request_;
@@ -188,34 +193,36 @@ class RoundTrip {
   RoundTripOptions options_{};
   CallError error_{};
   PersistConn* conn_ = nullptr;
-  HostEntry* host_ = nullptr;
+  HostEntry* host_ = nullptr;        // while it is under way
   PersistConn* own_dial_ = nullptr;  // the dial that was begun for it and still is under way
   port::Address remote_{};
   port::Time started_at_{};
   port::Time deadline_ = port::never;
-  std::uint32_t serial_ = 0;
+  Response* response_ = nullptr;  // the handle, if somebody has it
   std::uint32_t retries_ = 0;
   int status_ = 0;
   State state_ = State::ready;
   ResponseBodyState body_state_ = ResponseBodyState::closed;
   enum class Queue : std::uint8_t { none, fresh, host, slot };
-  Queue queue_ = Queue::none;          // which list dial_wait is in
-  std::uint32_t host_generation_ = 0;  // of `host_`: an entry is given to another host when nothing uses it
-  std::uint32_t url_generation_ = 0;   // of the URL and endpoint that `host_` was found for
-  wire::ResponseHead head_{};          // views into the connection's memory, or empty
+  Queue queue_ = Queue::none;         // which list dial_wait is in
+  base::Handle host_handle_{};        // `host_`, or the host of the last time; a slot may have gone to another since
+  std::uint32_t url_generation_ = 0;  // of the URL that host_handle_ was found for; 0: none
+  wire::ResponseHead head_{};         // views into the connection's memory, or empty
   std::string_view head_text_{};
   wire::Fields trailers_{};
+  PersistConn* conn_views_ = nullptr;  // whose memory head_, head_text_ and trailers_ point into
   std::optional<std::uint64_t> content_length_{};
   std::uint64_t body_received_ = 0;
+  bool told_ = false;         // `answered` was called
   bool answer_due_ = false;   // `answered` is still to be called
   bool body_due_ = false;     // on_body_ is to be called
-  bool body_opened_ = false;  // the request's source was begun: it must be closed, and rewound before a retry
+  bool source_open_ = false;  // the request's source is still to be closed
+  bool body_begun_ = false;   // something was taken from it: it has to be rewound before it is sent again
   bool reused_ = false;
   bool asks_gzip_ = false;  // Accept-Encoding is ours
   bool decodes_ = false;    // a decoder is at work
   bool closes_ = false;     // the connection is not used again after this response
   bool head_known_ = false;
-  bool in_callback_ = false;
 };
 
 }  // namespace pollux::http

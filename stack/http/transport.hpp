@@ -39,7 +39,7 @@
 
 namespace pollux::http {
 
-struct Proxy;
+class Proxy;
 class ProxySettings;
 
 using namespace std::chrono_literals;
@@ -135,7 +135,10 @@ class Transport final : public net::Driver {
   [[nodiscard]] port::Time now() const noexcept { return config_.loop.now(); }
   void start(RoundTrip& trip) noexcept;
   void cancel(RoundTrip& trip, CallCause cause) noexcept;
-  void forget(RoundTrip& trip) noexcept;    // it is being destroyed
+  void forget(RoundTrip& trip) noexcept;  // it is being destroyed
+  void succeed(RoundTrip& trip) noexcept;
+  void run_soon() noexcept { send_soon_ = true; }
+  void check_dials_soon() noexcept { check_dials_ = true; }
   void complete(RoundTrip& trip) noexcept;  // its callback is due
   void dial_done(PersistConn& conn) noexcept;
   void dial_failed(PersistConn& conn, const CallError& error) noexcept;
@@ -167,22 +170,28 @@ class Transport final : public net::Driver {
   static constexpr std::uint32_t tokens_each = net::Dialer::attempts_max;
 
   [[nodiscard]] CallCause find_host(RoundTrip& trip) noexcept;
-  [[nodiscard]] HostEntry* take_host(std::string_view key) noexcept;
-  void release_host(HostEntry& host) noexcept;
+  [[nodiscard]] HostEntry* find_key(const HostEntry& wanted) noexcept;
+  void sweep_hosts() noexcept;
   void get_conn(RoundTrip& trip) noexcept;
   [[nodiscard]] PersistConn* take_idle(HostEntry& host) noexcept;
-  void ask_dial(RoundTrip& trip) noexcept;
-  void start_dial(RoundTrip& trip) noexcept;
+  [[nodiscard]] bool may_dial(const HostEntry& host) const noexcept;
+  void take_slot(RoundTrip& trip) noexcept;
   [[nodiscard]] bool make_slot(const HostEntry& host) noexcept;
+  void start_dial(RoundTrip& trip) noexcept;
   void attach(PersistConn& conn, RoundTrip& trip) noexcept;
+  void unqueue_dial(RoundTrip& trip) noexcept;
   void unqueue(RoundTrip& trip) noexcept;
+  void trim(HostEntry& host) noexcept;
+  [[nodiscard]] std::size_t idle_per_host_max() const noexcept;
+  [[nodiscard]] ConnList& list_of(PersistConn::List list) noexcept;
+  void leave(RoundTrip& trip) noexcept;
   void end(RoundTrip& trip, const CallError& error) noexcept;
+  [[nodiscard]] CallError waiting_error(const RoundTrip& trip, CallCause cause) const noexcept;
   void serve_waiting() noexcept;
   void run_completions() noexcept;
   void run_completion(RoundTrip& trip) noexcept;
   void sweep() noexcept;
   [[nodiscard]] bool has_work() const noexcept;
-  [[nodiscard]] std::string_view check_host(const HostEntry& host) const noexcept;
 
   TransportConfig config_;
   TransportLimits limits_;
@@ -202,6 +211,12 @@ class Transport final : public net::Driver {
   TransportCounters counters_{};
   std::uint32_t next_serial_ = 1;  // of connections
   bool closing_idle_ = false;      // close_idle_connections() was called and no round trip has looked for one since
+  RoundTrip* running_ = nullptr;   // whose callback runs; it may end it
+  std::uint32_t decoders_reserved_ = 0;
+  bool send_soon_ = false;     // a connection has something to send that no event told of
+  bool serve_soon_ = false;    // somebody waits for something that has become free
+  bool check_dials_ = false;   // the resolver has moved a dialer
+  bool hosts_unused_ = false;  // an entry may be given back
   bool shut_down_ = false;
 };
 

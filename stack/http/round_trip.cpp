@@ -1,0 +1,186 @@
+#include "stack/http/round_trip.hpp"
+
+#include "port/ensure.hpp"
+#include "stack/http/persist_conn.hpp"
+#include "stack/http/transport.hpp"
+
+namespace pollux::http {
+
+// ---- RoundTrip
+
+RoundTrip::RoundTrip(Transport& transport, const RoundTripMemory& memory) noexcept
+    : transport_{transport}, request_{memory.url, memory.fields} {}
+
+RoundTrip::~RoundTrip() {
+  transport_.forget(*this);
+}
+
+void RoundTrip::start(net::Callback<Response&> answered, const RoundTripOptions& options) noexcept {
+  ENSURE(!is_under_way());  // a round trip does one thing at a time
+  if (conn_views_ != nullptr) {
+    conn_views_->clear_views();
+  }
+  answered_ = answered;
+  options_ = options;
+  on_body_ = {};
+  error_ = {};
+  if (response_ != nullptr) {
+    response_->let_go();
+  }
+  told_ = answer_due_ = body_due_ = false;
+  retries_ = 0;
+  status_ = 0;
+  body_received_ = 0;
+  content_length_.reset();
+  head_known_ = reused_ = asks_gzip_ = decodes_ = closes_ = body_begun_ = false;
+  body_state_ = ResponseBodyState::more;
+  transport_.start(*this);
+}
+
+void RoundTrip::refuse(net::Callback<Response&> answered, CallStage stage, CallCause cause) noexcept {
+  const CallCause before = std::exchange(request_.error_, cause);
+  start(answered);
+  request_.error_ = before;
+  error_.stage = stage;
+}
+
+void RoundTrip::cancel() noexcept {
+  transport_.cancel(*this, CallCause::cancelled);
+}
+
+void RoundTrip::resume_body() noexcept {
+  if (conn_ != nullptr) {
+    conn_->resume_send();
+  }
+}
+
+// ---- Response
+
+Response::Response(RoundTrip& trip) noexcept : trip_{&trip} {
+  trip.response_ = this;
+}
+
+Response::Response(Response&& other) noexcept : trip_{std::exchange(other.trip_, nullptr)} {
+  if (trip_ != nullptr) {
+    trip_->response_ = this;
+  }
+}
+
+Response& Response::operator=(Response&& other) noexcept {
+  if (this != &other) {
+    close();
+    trip_ = std::exchange(other.trip_, nullptr);
+    if (trip_ != nullptr) {
+      trip_->response_ = this;
+    }
+  }
+  return *this;
+}
+
+void Response::let_go() noexcept {
+  if (trip_ != nullptr) {
+    trip_->response_ = nullptr;
+    trip_ = nullptr;
+  }
+}
+
+Response::operator bool() const noexcept {
+  return trip_ != nullptr && trip_->head_known_;
+}
+
+const CallError& Response::error() const noexcept {
+  static constexpr CallError no_error{};
+  return trip_ != nullptr ? trip_->error_ : no_error;
+}
+
+int Response::status() const noexcept {
+  return trip_ != nullptr ? trip_->status_ : 0;
+}
+
+std::string_view Response::reason() const noexcept {
+  return trip_ != nullptr ? trip_->head_.reason : std::string_view{};
+}
+
+wire::Version Response::version() const noexcept {
+  return trip_ != nullptr ? trip_->head_.version : wire::http_1_1;
+}
+
+wire::Fields Response::fields() const noexcept {
+  return trip_ != nullptr ? trip_->head_.fields : wire::Fields{};
+}
+
+std::string_view Response::head_text() const noexcept {
+  return trip_ != nullptr ? trip_->head_text_ : std::string_view{};
+}
+
+std::optional<std::uint64_t> Response::content_length() const noexcept {
+  return trip_ != nullptr ? trip_->content_length_ : std::nullopt;
+}
+
+bool Response::closes() const noexcept {
+  return trip_ != nullptr && trip_->closes_;
+}
+
+bool Response::is_decoded() const noexcept {
+  return trip_ != nullptr && trip_->decodes_;
+}
+
+std::string_view Response::body() const noexcept {
+  return trip_ != nullptr && trip_->conn_ != nullptr ? trip_->conn_->body() : std::string_view{};
+}
+
+void Response::consume(std::size_t count) noexcept {
+  ENSURE(count <= body().size());
+  if (count != 0) {
+    trip_->conn_->consume(count);
+  }
+}
+
+ResponseBodyState Response::body_state() const noexcept {
+  return trip_ != nullptr ? trip_->body_state_ : ResponseBodyState::closed;
+}
+
+void Response::on_body(net::Callback<> changed) noexcept {
+  if (trip_ != nullptr) {
+    trip_->on_body_ = changed;
+  }
+}
+
+std::uint64_t Response::body_received() const noexcept {
+  if (trip_ == nullptr) {
+    return 0;
+  }
+  return trip_->conn_ != nullptr ? trip_->conn_->body_received() : trip_->body_received_;
+}
+
+wire::Fields Response::trailers() const noexcept {
+  return trip_ != nullptr ? trip_->trailers_ : wire::Fields{};
+}
+
+void Response::close() noexcept {
+  if (trip_ == nullptr) {
+    return;
+  }
+  RoundTrip& trip = *trip_;
+  let_go();
+  trip.on_body_ = {};
+  if (trip.body_state_ == ResponseBodyState::more) {
+    trip.body_state_ = ResponseBodyState::closed;
+  }
+  if (trip.conn_ != nullptr && trip.head_known_) {
+    trip.conn_->let_go();
+  }
+}
+
+std::optional<Upgraded> Response::upgrade() noexcept {
+  if (trip_ == nullptr || trip_->conn_ == nullptr || trip_->status_ != 101) {
+    return std::nullopt;
+  }
+  PersistConn& conn = *trip_->conn_;
+  const std::string_view received = conn.received();
+  let_go();
+  const net::Stream stream = conn.take_stream();
+  return Upgraded{.stream = stream, .received = received};
+}
+
+}  // namespace pollux::http
