@@ -404,9 +404,9 @@ DnsAnswer read_dns_answer(std::span<const std::byte> message, const DnsQuestion&
     return answer;
   }
   answer.target = question.name;
-  answer.outcome = outcome == DnsOutcome::addresses
-                       ? read_sections(message, at + 4, question.type, carrier != DnsCarrier::datagram, answer)
-                       : outcome;
+  const bool may_be_cut = carrier == DnsCarrier::cut_stream || (flags & flag_truncated) != 0;
+  answer.outcome =
+      outcome == DnsOutcome::addresses ? read_sections(message, at + 4, question.type, may_be_cut, answer) : outcome;
   if (answer.outcome != DnsOutcome::addresses) {
     answer.address_count = 0;
   }

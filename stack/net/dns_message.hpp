@@ -68,7 +68,7 @@ struct DnsQuestion {
 // How the message came, and so what it means that it is not whole.
 enum class DnsCarrier : std::uint8_t {
   datagram,    // TC: ask again over TCP
-  stream,      // TC says nothing new; what is there counts
+  stream,      // TC: there is no more, what is there counts
   cut_stream,  // our buffer had no room for the end: what is there counts
 };
 

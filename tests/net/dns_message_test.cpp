@@ -262,6 +262,11 @@ TEST(DnsAnswer, Truncated) {
     EXPECT_EQ(got.outcome, DnsOutcome::addresses);
     EXPECT_EQ(got.address_count, 1);
   }
+  // A stream that does not say so has to be whole.
+  EXPECT_EQ(read(answer(2).record(to_question, 1, 60, one), "www.test", DnsType::a, DnsCarrier::stream).outcome,
+            DnsOutcome::failed);
+  EXPECT_EQ(read(answer(2).record(to_question, 1, 60, one), "www.test", DnsType::a, DnsCarrier::cut_stream).outcome,
+            DnsOutcome::addresses);
   // Nothing of use before the cut.
   EXPECT_EQ(read(answer(1, 0, flags).raw(to_question), "www.test", DnsType::a, DnsCarrier::stream).outcome,
             DnsOutcome::failed);

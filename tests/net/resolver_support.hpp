@@ -143,6 +143,8 @@ struct ResolverSite {
     EXPECT_TRUE(asker.lookup.is_done()) << "no end";
     return network.now() - begin;
   }
+  // There is a way to it; without this nobody has the address.
+  void make_reachable(const port::Address& address) { network.set_connect_rule({.to = address}); }
   // The whole of it: what the user of a name is told.
   std::string look_up(std::string_view name) {
     Asker asker{*resolver, network};
@@ -182,6 +184,8 @@ struct NamedSite : ResolverSite {
     server.add("six.test", ip("2001:db8::6"), 60);
     server.add_empty("text.test");
     server.add_alias("alias.test", "two.test", 20);
+    make_reachable(ip("192.0.2.2"));
+    make_reachable(ip("2001:db8::2"));
   }
   SimNameServer server{network, ip("192.0.2.53")};
 };

@@ -189,6 +189,18 @@ TEST(Resolver, IdsAndPortsDiffer) {
   EXPECT_GT(ports.size(), 70U);
 }
 
+// RFC 6724 rule 1: what this machine has no way to comes last, and whatever is best first.
+TEST(Resolver, OrdersAddressesByWhatCanBeReached) {
+  NamedSite site;
+  EXPECT_EQ(site.look_up("two.test"), "2001:db8::2 192.0.2.2");
+  site.sim.set_family(port::Family::ipv6, false);
+  EXPECT_EQ(site.look_up("two.test"), "192.0.2.2 2001:db8::2");  // the cached answer too
+  EXPECT_EQ(site.resolver->cache_hits(), 1U);
+  site.sim.set_family(port::Family::ipv6, true);
+  site.sim.set_family(port::Family::ipv4, false);
+  EXPECT_EQ(site.look_up("two.test"), "2001:db8::2 192.0.2.2");
+}
+
 // ---- one family lets wait (RFC 8305 section 3)
 
 TEST(Resolver, AThenAaaaInTime) {
