@@ -1,0 +1,141 @@
+// pollux-gateway: a reverse proxy. Its configuration file is described in README.md.
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+
+#include "apps/gateway/config.hpp"
+#include "apps/gateway/gateway.hpp"
+#include "apps/gateway/setup.hpp"
+#include "apps/gateway/sizes.hpp"
+#include "apps/gateway/tunnel.hpp"
+#include "apps/support/serve.hpp"
+#include "port/linux/linux_port.hpp"
+#include "stack/base/text.hpp"
+#include "stack/http/server.hpp"
+#include "stack/http/server_storage.hpp"
+#include "stack/http/transport.hpp"
+#include "stack/http/transport_storage.hpp"
+#include "stack/net/resolver.hpp"
+#include "stack/net/resolver_storage.hpp"
+
+using namespace pollux;
+
+namespace {
+
+constexpr net::ResolverLimits resolver_limits{};
+
+constexpr std::size_t sockets_max = http::sockets_max(gateway::server_limits) +
+                                    http::sockets_max(gateway::transport_limits) + net::sockets_max(resolver_limits) +
+                                    2 * gateway::tunnel_count;
+
+constinit http::ServerStorage<gateway::server_limits> server_storage;
+constinit http::TransportStorage<gateway::transport_limits> transport_storage;
+constinit gateway::GatewayStorage<gateway::relay_count, gateway::relay_sizes> gateway_storage;
+constinit gateway::TunnelStorage<gateway::tunnel_count, gateway::tunnel_buffer> tunnel_storage;
+constinit net::ResolverStorage<resolver_limits> resolver_storage;
+constinit net::LoopStorage<sockets_max> loop_storage;
+
+constinit gateway::Config config;
+constinit std::array<char, 64 * 1024> config_text{};
+
+void print_error(std::string_view text) noexcept {
+  std::fprintf(stderr, "pollux-gateway: %.*s\n", static_cast<int>(text.size()), text.data());
+}
+
+// A whole line in one write(2); nothing is allocated for it.
+void log_line(void*, std::string_view text) {
+  std::array<char, 512> memory;
+  base::TextWriter line{memory};
+  line.put("pollux-gateway: ").put(text).put('\n');
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.view().data(), line.size());
+}
+
+// Reads the file into config_text; nothing, and it has been said, if that cannot be done.
+std::optional<std::string_view> read_config(port::Port& port, std::string_view path) noexcept {
+  const auto info = port.open_path(path);
+  if (!info) {
+    std::fprintf(stderr, "pollux-gateway: %.*s: %s\n", static_cast<int>(path.size()), path.data(),
+                 port::describe(info.error()).data());
+    return std::nullopt;
+  }
+  std::size_t size = 0;
+  port::IoResult result{.status = port::IoStatus::ok, .size = 0};
+  while (size < config_text.size()) {
+    result = port.read_file(info->file, size, base::as_writable_bytes(std::span{config_text}.subspan(size)));
+    if (result.status != port::IoStatus::ok) {
+      break;
+    }
+    size += result.size;
+  }
+  port.close_file(info->file);
+  if (result.status == port::IoStatus::failed || size == config_text.size()) {
+    std::fprintf(stderr, "pollux-gateway: %.*s: %s\n", static_cast<int>(path.size()), path.data(),
+                 size == config_text.size() ? "is longer than 65535 bytes" : "cannot be read");
+    return std::nullopt;
+  }
+  return std::string_view{config_text.data(), size};
+}
+
+// False, and it has been said, if the program cannot run with what the file says.
+bool load_config(port::Port& port, std::string_view path) noexcept {
+  const auto text = read_config(port, path);
+  if (!text) {
+    return false;
+  }
+  if (const auto error = gateway::parse_config(*text, config)) {
+    std::array<char, 1024> memory;
+    print_error(gateway::format_error(*error, path, memory));
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  apps::Options options{"pollux-gateway", "Passes HTTP requests on to servers behind it."};
+  apps::ServeOptions serving;
+  apps::add(options, serving);
+  std::string_view config_path;
+  bool check_only = false;
+  options.text("--config", "FILE", "what to pass on to whom; see README.md", config_path)
+      .flag("--check", "only say whether FILE is right", check_only);
+  if (const auto status = options.parse(argc, argv)) {
+    return *status;
+  }
+  if (config_path.empty()) {
+    print_error("--config is missing: a gateway without routes has nothing to do");
+    return 2;
+  }
+  port::LinuxPort port;
+  if (!load_config(port, config_path)) {
+    return 2;
+  }
+  if (check_only) {
+    return 0;
+  }
+  for (const std::string_view address : config.listen.all()) {
+    if (!serving.listen.add(address)) {
+      print_error("more than 16 listeners in --listen and the file together");
+      return 2;
+    }
+  }
+
+  const gateway::GatewayOptions& knobs = config.options;
+  net::Loop loop{port, loop_storage.memory()};
+  const net::ResolverMemory resolver_memory = resolver_storage.memory();
+  net::Resolver resolver{{.loop = loop, .memory = resolver_memory}};
+  // Before the server, so that what came from an upstream reaches its client in the same turn.
+  const http::TransportMemory transport_memory = transport_storage.memory();
+  http::Transport transport{gateway::transport_config(loop, transport_memory, &resolver, knobs)};
+  gateway::Tunnels tunnels{loop, tunnel_storage.memory(), knobs.upgrade_timeout};
+  gateway::Gateway gateway{{.config = config,
+                            .transport = transport,
+                            .tunnels = tunnels,
+                            .memory = gateway_storage.memory(),
+                            .transport_connections = gateway::transport_limits.connections,
+                            .log = {&log_line, nullptr}}};
+  http::Server server{gateway::server_config(loop, gateway, server_storage.memory(), knobs)};
+  return apps::serve(server, port, serving);
+}
