@@ -197,25 +197,35 @@ class CookieJar {
 
  private:
   using Entry = CookieEntry;
-  enum class Ended : std::uint8_t { no, yes };
+  // When a cookie ends.
+  struct Ending {
+    Entry::Expiry expiry = Entry::Expiry::session;
+    std::int64_t seconds = 0;
+    bool is_over = false;
+  };
+  enum class Loaded : std::uint8_t { nothing, cookie, expired };
 
-  // Takes note of the clock: cookies by a clock that was not set move to the one that is.
-  void observe(port::WallTime now) noexcept;
-  [[nodiscard]] bool is_expired(const Entry& entry, port::WallTime now) const noexcept;
-  // Decides when a cookie ends; `yes` if that is over.
-  [[nodiscard]] Ended set_expiry(Entry& entry, const wire::SetCookie& cookie, port::WallTime now) const noexcept;
+  // Takes note of the clock, and moves cookies by a clock that was not set to the one that is. Returns a time that can be reckoned with.
+  [[nodiscard]] port::WallTime observe(port::WallTime now) noexcept;
+  [[nodiscard]] static bool is_expired(const Entry& entry, port::WallTime now) noexcept;
+  [[nodiscard]] static Ending ending_of(const wire::SetCookie& cookie, port::WallTime now) noexcept;
+  [[nodiscard]] static Ending ending_at(std::int64_t seconds, port::WallTime now) noexcept;
 
   [[nodiscard]] Cookie view(const Entry& entry) const noexcept;
   [[nodiscard]] char* text_of(const Entry& entry) const noexcept;
-  [[nodiscard]] Entry* find(std::string_view name, std::string_view domain, std::string_view path) noexcept;
-  [[nodiscard]] bool hides_a_secure_one(const Cookie& cookie) const noexcept;
+  [[nodiscard]] Entry* find(std::string_view name, std::string_view domain, std::string_view path) const noexcept;
+  [[nodiscard]] bool would_hide_a_secure_one(const Cookie& cookie, port::WallTime now) const noexcept;
+  [[nodiscard]] bool fits(const Cookie& cookie) const noexcept;
+  CookieOutcome put(const Cookie& cookie, const Ending& ending, port::WallTime now) noexcept;
   // A free entry, or one that was made free; there is always one.
   Entry& make_room(std::string_view domain, port::WallTime now) noexcept;
+  std::size_t remove_expired(port::WallTime now) noexcept;
+  void fill(Entry& entry, const Cookie& cookie, const Ending& ending) noexcept;
   void remove(Entry& entry) noexcept;
-  void fill(Entry& entry, const Cookie& cookie) noexcept;
-  CookieOutcome put(const Cookie& cookie, const Entry& expiry, port::WallTime now) noexcept;
-  [[nodiscard]] std::size_t sort_matches(const CookieOrigin& origin, port::WallTime now) noexcept;
   CookieOutcome refuse(CookieOutcome outcome) noexcept;
+  // Links the entries that go with a request, in their order; returns the index of the first + 1, or 0.
+  [[nodiscard]] std::uint16_t link_matches(std::string_view host, const CookieOrigin& origin) noexcept;
+  CookieFileProblem read_line(std::string_view line, port::WallTime now, Loaded& loaded) noexcept;
 
   CookieJarMemory memory_;
   std::size_t used_ = 0;
@@ -225,7 +235,7 @@ class CookieJar {
   CookieJarStats stats_{};
 };
 
-// Whether `domain` (lower or upper case, no dot in front) is a single label or one of the built-in list: nobody's own.
+// Whether `domain` (either case, no dot in front) is a single label or one of the built-in list: nobody's own.
 [[nodiscard]] bool is_registry_domain(std::string_view domain) noexcept;
 
 }  // namespace pollux::http
