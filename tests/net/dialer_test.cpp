@@ -7,10 +7,11 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "port/fault/fault_port.hpp"
 #include "port/sim/sim_port.hpp"
-#include "stack/net/resolver_storage.hpp"
+#include "tests/net/fake_lookup.hpp"
 #include "tests/support/heap_guard.hpp"
 
 namespace pollux::test {
@@ -49,14 +50,15 @@ class DialDriver final : public net::Driver {
     const std::size_t before = set.size();
     const port::Time deadline = dialer.prepare(set, 100);
     polled = set.size() - before;
-    return deadline;
+    return fake_lookup().running != nullptr ? port::Time{} : deadline;
   }
   void ready(std::uint32_t token, port::Events events, port::Time now) override {
     dialer.ready(token - 100, events, now);
   }
   void parked_ready(std::uint32_t, port::Events, port::Time) override {}
   void expire(port::Time now) override { dialer.expire(now); }
-  void work(port::Time) override {}
+  // The lookup ends in the turn after its beginning.
+  void work(port::Time) override { (void)fake_lookup().tell(names, true, name_error); }
 
   void count() {
     ++changes;
@@ -64,6 +66,8 @@ class DialDriver final : public net::Driver {
   }
 
   Dialer dialer;
+  std::vector<Address> names;  // of any host
+  NameError name_error = NameError::none;
   std::size_t polled = 0;  // sockets in the last poll
   int changes = 0;
 
@@ -71,14 +75,11 @@ class DialDriver final : public net::Driver {
   net::Loop& loop_;
 };
 
-net::ResolverStorage<net::ResolverLimits{.queries = 1}>& resolver_memory() {
-  static net::ResolverStorage<net::ResolverLimits{.queries = 1}> memory;
-  return memory;
-}
-
 struct DialSite {
   explicit DialSite(const port::SimOptions& options = {}, const port::FaultPlan& plan = {})
-      : network{options}, sim{network}, port{sim, plan} {}
+      : network{options}, sim{network}, port{sim, plan} {
+    fake_lookup() = {};
+  }
   ~DialSite() {
     driver.dialer.cancel();
     EXPECT_EQ(sim.sockets_open(), 0U) << "a socket was forgotten";
@@ -91,12 +92,8 @@ struct DialSite {
       (void)network.listen({.address = to});
     }
   }
-  // "host" has these addresses.
-  void pin(std::initializer_list<Address> addresses) {
-    for (const Address& address : addresses) {
-      ASSERT_TRUE(resolver.pin("host", 0, address));
-    }
-  }
+  // Any name has these addresses.
+  void pin(std::initializer_list<Address> addresses) { driver.names.insert(driver.names.end(), addresses); }
   void start(std::string_view host, port::Duration timeout = patience) {
     driver.dialer.start(host, 80, network.now(), network.now() + timeout);
     began = network.now();
@@ -134,8 +131,7 @@ struct DialSite {
   port::FaultPort port;
   net::LoopStorage<24> storage{};
   net::Loop loop{port, storage.memory()};
-  net::Resolver resolver{{.loop = loop, .memory = resolver_memory().memory()}};
-  DialDriver driver{port, loop, &resolver};
+  DialDriver driver{port, loop, &fake_lookup().resolver()};
   port::Time began{};
 };
 
@@ -461,6 +457,7 @@ TEST(Dialer, TheDeadlineWinsOverEarlierErrors) {
 
 TEST(Dialer, TellsWhyANameIsNone) {
   DialSite site;
+  site.driver.name_error = NameError::bad_name;
   site.start("bad name");
   EXPECT_EQ(site.driver.dialer.state(), State::resolving) << "never inside start()";
   EXPECT_EQ(site.run(), State::failed);
@@ -485,8 +482,9 @@ TEST(Dialer, TellsByCallbackWhenEveryConnectFailsInsideTheLookup) {
 TEST(Dialer, AsksTheResolverForLocalhost) {
   DialSite site;
   site.rule(v4(1), Outcome::ordinary);
-  ASSERT_TRUE(site.resolver.pin("localhost", 0, v4(1)));
+  site.pin({v4(1)});
   site.start("localhost");
+  EXPECT_EQ(fake_lookup().name, "localhost");
   EXPECT_EQ(site.run(), State::connected);
   EXPECT_EQ(site.driver.dialer.remote(), v4(1)) << "the app's word counts";
 }
