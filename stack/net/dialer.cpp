@@ -313,11 +313,10 @@ port::Time Dialer::next_attempt_at() const noexcept {
 void Dialer::advance(port::Time now, bool is_due) noexcept {
   for (const Address* next = next_address(); next; next = next_address()) {
     const std::size_t count = attempts_count();
-    const bool is_full = count == attempts_max;
-    if (count != 0 && now < next_attempt_at() && (is_full || !is_due)) {
+    if (count != 0 && !is_due && now < next_attempt_at()) {
       break;
     }
-    if (is_full) {
+    if (count == attempts_max) {
       note(DialError::timed_out, 0);
       close(oldest());
     }

@@ -372,6 +372,7 @@ TEST(ProxySettings, PassesOverWhatMeansNobody) {
       {"10.1.2.3/32", "10.1.2.2", true},
       {"::ffff:10.0.0.0/104", "10.5.5.5", false},
       {"::ffff:10.0.0.0/8", "10.5.5.5", true},
+      {"::ffff:0.0.0.0/8", "0.0.0.0", true},
       {"5.6.7.8", "x5.6.7.8", true},
       {"7.8", "5.6.7.8", true},  // an address is not below a name
   };

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "stack/net/dialer.hpp"
+#include "tests/net/fake_lookup.hpp"
 
 namespace pollux::test {
 namespace {
@@ -144,6 +146,57 @@ TEST(DialerErrors, OfTwoTheMoreTellingIsReported) {
       EXPECT_EQ(dialer.system_error(), ConnectPort::number_of(order[std::max(first, second)]));
     }
   }
+}
+
+TEST(DialerErrors, OfEqualsTheFirstIsReported) {
+  ConnectPort port;
+  port.at_once = {Error::not_found, Error::permission_denied};
+  Dialer dialer{port, nullptr, {}};
+  dialer.start("localhost", 80, port::Time{}, port::never);
+  EXPECT_EQ(dialer.error(), DialError::not_permitted);
+  EXPECT_EQ(dialer.system_error(), ConnectPort::number_of(Error::not_found));
+}
+
+TEST(DialerErrors, AnAddressThatWasGivenUpTimedOut) {
+  fake_lookup() = {};
+  ConnectPort port;
+  Dialer dialer{port, &fake_lookup().resolver(), {}};
+  dialer.start("host", 80, port::Time{}, port::never);
+  fake_lookup().tell(std::array{Address::ipv4(192, 0, 2, 1, 0), Address::ipv4(192, 0, 2, 2, 0),
+                                Address::ipv4(192, 0, 2, 3, 0), Address::ipv4(192, 0, 2, 4, 0)},
+                     true);
+  for (const port::Duration at : {0ms, 250ms, 500ms, 2000ms}) {
+    dialer.expire(port::Time{} + at);
+  }
+  EXPECT_EQ(port.asked.size(), 4U);
+  EXPECT_EQ(port.open.size(), 3U);
+  port.later = Error::failed;
+  for (std::uint32_t i = 0; i < Dialer::attempts_max; ++i) {
+    dialer.ready(i, port::Events::error, port::Time{} + 3s);
+  }
+  EXPECT_EQ(dialer.state(), State::failed);
+  EXPECT_EQ(dialer.error(), DialError::timed_out);
+}
+
+TEST(DialerErrors, ARetryIsForgottenWhenItHasBegun) {
+  ConnectPort port;
+  port.at_once = {Error::would_block, Error::would_block};
+  Dialer dialer{port, nullptr, {}};
+  dialer.start({.address = {.family = port::Family::local}, .path = "/run/app.sock"}, port::Time{}, port::Time{} + 1h);
+  std::array<port::PollEntry, 4> entries{};
+  std::array<std::uint32_t, 4> tokens{};
+  net::PollSet set{entries, tokens};
+  EXPECT_EQ(dialer.prepare(set, 0), port::Time{} + 10ms);
+  dialer.expire(port::Time{} + 9ms);
+  EXPECT_EQ(port.asked.size(), 1U);
+  dialer.expire(port::Time{} + 10ms);
+  EXPECT_EQ(dialer.prepare(set, 0), port::Time{} + 20ms);
+  EXPECT_EQ(set.size(), 0U);
+  dialer.expire(port::Time{} + 20ms);
+  EXPECT_EQ(port.asked.size(), 3U);
+  EXPECT_EQ(dialer.prepare(set, 7), port::Time{} + 1h) << "or the loop would spin";
+  EXPECT_EQ(set.size(), 1U);
+  EXPECT_EQ(tokens[0], 7U);
 }
 
 TEST(DialerErrors, AnEventWithoutAnEndIsNoEnd) {

@@ -343,6 +343,10 @@ TEST(Dialer, TwoAnswersInOneTurn) {
   site.start("host");
   EXPECT_EQ(site.run(), State::connected);
   EXPECT_EQ(site.elapsed(), 300ms);
+  for (std::uint32_t i = 0; i < Dialer::attempts_max; ++i) {
+    site.driver.dialer.ready(i, port::Events::writable, site.network.now());
+    EXPECT_EQ(site.driver.dialer.state(), State::connected);
+  }
   const port::Socket socket = site.driver.dialer.take();
   // An event of the other one, which is closed, changes nothing: neither when ready nor when something else is under way.
   site.driver.dialer.ready(1, port::Events::writable, site.network.now());
