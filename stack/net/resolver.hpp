@@ -121,10 +121,11 @@ struct ResolverConfig {
   std::string_view hosts = "/etc/hosts";
   // Asked instead of those in resolv_conf, if not empty. Port 0 means 53. The span must outlive the resolver.
   std::span<const port::Address> servers{};
-  // Ceiling and floor of what the records say; negative answers have their own ceiling (RFC 2308 section 5).
+  // Ceilings of what the records say; negative answers have their own (RFC 2308 section 5).
   port::Duration cache_max = std::chrono::hours{1};
   port::Duration negative_cache_max = std::chrono::minutes{5};
-  // For one attempt at one server, and how often the whole list is gone through; resolv.conf's options win over these.
+  // For one attempt at one server (it doubles with each round; 0 is 2 s: a lookup always ends), and how often the whole list is gone through;
+  // resolv.conf's options win over these.
   port::Duration timeout = std::chrono::seconds{2};
   std::uint8_t attempts = 2;
   bool use_ipv4 = true;
@@ -144,7 +145,7 @@ class Resolver final : public Driver {
   // Forgets every cached answer and reads the files again at the next lookup: the network changed.
   void forget() noexcept;
 
-  // Counters for tests and status pages: answers from the cache, questions sent, and so on (see resolver_stats.hpp or below).
+  // Counters for tests and status pages. A question that is asked again counts again.
   [[nodiscard]] std::uint64_t questions_sent() const noexcept;
   [[nodiscard]] std::uint64_t cache_hits() const noexcept;
 

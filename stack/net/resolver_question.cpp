@@ -4,6 +4,7 @@
 //             ^ | \_____ truncated ____
 //             | |                      v
 //   next server |     waiting -> connecting -> sending -> receiving -> done   (over TCP; any failure: the next server)
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -25,6 +26,7 @@ constexpr int datagrams_per_event = 16;
 
 // A timeout that has doubled is no longer than this.
 constexpr port::Duration timeout_max = std::chrono::seconds{60};
+constexpr port::Duration timeout_default = std::chrono::seconds{2};
 
 constexpr std::size_t stream_prefix_size = 2;  // RFC 1035 section 4.2.2
 
@@ -110,7 +112,11 @@ port::Address Resolver::server_of(const Query& query, const Question& question) 
 
 // The wait doubles with every round through the servers (resolv.conf(5), timeout and attempts).
 port::Time Resolver::deadline_of(const Query& query, const Question& question, port::Time now) const noexcept {
-  port::Duration wait = query.conf.timeout_s ? std::chrono::seconds{*query.conf.timeout_s} : config_.timeout;
+  // Never without an end: there is no lookup that does not end by itself.
+  port::Duration wait = config_.timeout > port::Duration::zero() ? config_.timeout : timeout_default;
+  if (query.conf.timeout_s) {
+    wait = std::chrono::seconds{*query.conf.timeout_s};
+  }
   for (std::size_t round = question.attempt / servers_of(query).size(); round > 0 && wait < timeout_max; --round) {
     wait *= 2;
   }
@@ -119,7 +125,8 @@ port::Time Resolver::deadline_of(const Query& query, const Question& question, p
 
 // Asks the server whose turn it is; one that cannot be reached is passed over at once. Ends the question when all have had their turns.
 void Resolver::ask(Query& query, Question& question, port::Time now) noexcept {
-  const std::size_t attempts_max = query.conf.attempts.value_or(config_.attempts) * servers_of(query).size();
+  const std::size_t rounds = std::max<std::size_t>(1, query.conf.attempts.value_or(config_.attempts));
+  const std::size_t attempts_max = rounds * servers_of(query).size();
   for (; question.attempt < attempts_max; ++question.attempt) {
     if (send_datagram(query, question)) {
       enter(question, State::asking);
@@ -153,8 +160,9 @@ bool Resolver::send_datagram(const Query& query, Question& question) noexcept {
 void Resolver::ask_next_server(Query& query, Question& question, NameError why, port::Time now) noexcept {
   close(query, question);
   question.failure = worse(question.failure, why);
-  question.has_options = true;
   ++question.attempt;
+  // Some middleboxes drop what has EDNS0, so the second round goes without (RFC 6891 section 6.2.2 lets us).
+  question.has_options = question.attempt < servers_of(query).size();
   ask(query, question, now);
 }
 

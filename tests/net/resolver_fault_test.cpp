@@ -1,6 +1,8 @@
 // Breaks the first call of the port, then the second, and so on, in whole lookups: each ends, and nothing is left behind.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <deque>
 #include <string>
 
 #include "tests/net/resolver_support.hpp"
@@ -70,6 +72,61 @@ TEST(ResolverFault, EachCallFailsOnce) {
 TEST(ResolverFault, EachCallFailsAndAllBehindIt) {
   for (const Story story : {Story::plain, Story::stream, Story::hosts, Story::search, Story::aliases}) {
     EXPECT_GT(sweep(story, true), 10U) << static_cast<int>(story);
+  }
+}
+
+// A crowd that starts, cancels and starts again, over a bad network, with files that change and calls that fail: afterwards every slot is
+// free, and a lookup works.
+TEST(ResolverFault, ACrowd) {
+  static constexpr std::array<std::string_view, 8> names{"one.test",  "two.test",  "six.test",  "alias.test",
+                                                         "nope.test", "text.test", "localhost", "192.0.2.1"};
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    port::SimRandom random{seed};
+    NamedSite site{{.seed = seed, .link = {.latency_max = 40ms, .loss = 0.1, .duplicate = 0.1}},
+                   {.probability = 0.02, .seed = seed}};
+    site.server.add_rule({.type = SimNameServer::aaaa, .delay = 30ms, .loss = 0.2});
+    site.server.set_datagram_size_max(seed % 3 == 0 ? 0 : 1232);
+    site.server.set_follows_aliases(seed % 2 == 0);
+    std::deque<Asker> askers;
+    for (int i = 0; i < 10; ++i) {
+      askers.emplace_back(*site.resolver, site.network);
+    }
+    for (int step = 0; step < 300; ++step) {
+      Asker& asker = askers[random.below(askers.size())];
+      switch (random.below(4)) {
+        case 0:
+          asker.lookup.cancel();
+          break;
+        case 1:
+          if (random.below(10) == 0) {
+            site.sim.files().add_file("/etc/hosts", "192.0.2." + std::to_string(step % 250) + " host.test\n");
+          }
+          break;
+        default:
+          site.start(asker, names[random.below(names.size())]);
+          break;
+      }
+      site.turn(std::chrono::milliseconds{random.below(60)});
+      std::size_t running = 0;
+      for (const Asker& one : askers) {
+        running += one.lookup.is_running() ? 1 : 0;
+      }
+      EXPECT_LE(site.queries_used(), running);
+    }
+    site.faults.set_plan({});
+    site.server.clear_rules();
+    for (Asker& asker : askers) {
+      if (asker.lookup.is_running()) {
+        site.wait_for(asker);
+      }
+    }
+    EXPECT_EQ(site.queries_used(), 0U) << "seed " << seed;
+    EXPECT_EQ(site.sim.sockets_open(), 0U) << "seed " << seed;
+    site.network.link().loss = 0;
+    site.sim.set_link({});
+    site.run_for(120s);  // the server gives up the connections that were lost
+    site.resolver->forget();
+    EXPECT_EQ(site.look_up("two.test"), "2001:db8::2 192.0.2.2") << "seed " << seed;
   }
 }
 

@@ -10,7 +10,6 @@ namespace pollux::test {
 namespace {
 
 constexpr auto a = SimNameServer::a;
-constexpr auto aaaa = SimNameServer::aaaa;
 
 // Three servers; only the last knows something else.
 struct ThreeServers : NamedSite {
@@ -162,6 +161,16 @@ TEST(ResolverServers, AServerThatDoesNotKnowEdns) {
   EXPECT_EQ(site.server.queries_seen(), 4U);  // each with, then without
   site.server.set_edns(port::SimNameEdns::ignored);
   EXPECT_EQ(site.look_up("one.test"), "192.0.2.1");
+}
+
+// Where something on the way drops what it does not know: the second round is as in 1987.
+TEST(ResolverServers, EdnsThatIsDropped) {
+  NamedSite site;
+  site.server.set_edns(port::SimNameEdns::silent);
+  Asker asker = site.make_asker();
+  site.start(asker, "two.test");
+  EXPECT_EQ(site.wait_for(asker), 2s);
+  EXPECT_EQ(asker.text(), "2001:db8::2 192.0.2.2");
 }
 
 // ---- forged and broken answers
