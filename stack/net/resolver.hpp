@@ -39,14 +39,14 @@ inline constexpr std::size_t name_size_max = 253;
 
 enum class NameError : std::uint8_t {
   none,
-  bad_name,        // empty, too long, an empty label, or a byte that no host name has
-  not_found,       // the name does not exist (NXDOMAIN), or must not be asked for
-  no_address,      // it exists and has no address
-  server_failed,   // every server answered SERVFAIL, REFUSED, NOTIMP or something unreadable
-  unreachable,     // no server could be reached
-  timed_out,       // no server answered in time
-  no_servers,      // no name server is known, and no file knows the name
-  no_resolver,     // a name, and the program was made without a resolver
+  bad_name,       // empty, too long, an empty label, or a byte that no host name has
+  not_found,      // the name does not exist (NXDOMAIN), or must not be asked for
+  no_address,     // it exists and has no address
+  server_failed,  // every server answered SERVFAIL, REFUSED, NOTIMP or something unreadable
+  unreachable,    // no server could be reached
+  timed_out,      // no server answered in time
+  no_servers,     // no name server is known, and no file knows the name
+  no_resolver,    // a name, and the program was made without a resolver
   cancelled,
 };
 // "no such name": static text for messages.
@@ -74,7 +74,9 @@ class Lookup {
   [[nodiscard]] bool is_done() const noexcept { return state_ == State::done; }
   // In the order in which they should be tried (RFC 6724, families alternating as RFC 8305 section 4 asks); may grow, and be put into another
   // order, until the lookup is done.
-  [[nodiscard]] std::span<const port::Address> addresses() const noexcept { return {addresses_.data(), address_count_}; }
+  [[nodiscard]] std::span<const port::Address> addresses() const noexcept {
+    return {addresses_.data(), address_count_};
+  }
   // none while there is at least one address.
   [[nodiscard]] NameError error() const noexcept { return error_; }
 
