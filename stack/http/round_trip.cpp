@@ -54,6 +54,14 @@ void RoundTrip::resume_body() noexcept {
   }
 }
 
+port::Address RoundTrip::local() const noexcept {
+  if (conn_ == nullptr || !conn_->stream_.is_open()) {
+    return {};
+  }
+  const auto address = transport_.loop().port().local_address(conn_->stream_.socket());
+  return address ? *address : port::Address{};
+}
+
 // ---- Response
 
 Response::Response(RoundTrip& trip) noexcept : trip_{&trip} {

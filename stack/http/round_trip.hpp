@@ -170,6 +170,8 @@ class RoundTrip {
   // Of the connection it went out on.
   [[nodiscard]] bool was_reused() const noexcept { return reused_; }
   [[nodiscard]] const port::Address& remote() const noexcept { return remote_; }
+  // Our end of that connection, asked from the system; none unless the round trip has one now (from TraceEvent::got_conn to its end).
+  [[nodiscard]] port::Address local() const noexcept;
 
   // In the transport's lists.
   base::ListLink<RoundTrip> link;        // all under way

@@ -1,0 +1,36 @@
+// Verbose: -v in curl's manner, made from the trace hooks: "* " is what the program does, "> " what it sends, "< " what it gets.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "port/address.hpp"
+#include "stack/http/trace.hpp"
+
+namespace pollux::fetch {
+
+class Verbose {
+ public:
+  explicit Verbose(bool is_on) : is_on_{is_on} {}
+
+  // Whom the next events are about; `host` must outlive them.
+  void about(std::string_view host, std::uint16_t port) {
+    host_ = host;
+    port_ = port;
+  }
+  void note(std::string_view text, std::string_view more = {}, std::string_view end = {});
+  void trace(const http::Trace& trace);
+  // "{ [5 bytes data]", once for each run of them, and not when the data itself goes to the terminal.
+  void body(bool is_upload, std::size_t size, bool is_shown);
+
+ private:
+  void lines(char sign, std::string_view head);
+
+  bool is_on_;
+  bool told_data_ = false;
+  std::string_view host_{};
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace pollux::fetch
