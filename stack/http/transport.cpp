@@ -30,6 +30,9 @@ Transport::~Transport() {
 // ---- round trips
 
 void Transport::start(RoundTrip& trip) noexcept {
+  if (completions_.is_linked(trip)) {
+    completions_.remove(trip);  // of its last response: nobody wants to know any more
+  }
   ++counters_.round_trips;
   trip.state_ = RoundTrip::State::waiting;
   trip.started_at_ = now();
@@ -153,7 +156,7 @@ void Transport::attempt_failed(RoundTrip& trip, const CallError& error, bool may
 }
 
 void Transport::complete(RoundTrip& trip) noexcept {
-  if (!completions_.is_linked(trip)) {
+  if ((trip.answer_due_ || trip.body_due_) && !completions_.is_linked(trip)) {
     completions_.push_back(trip);
   }
 }
@@ -181,6 +184,10 @@ void Transport::run_completion(RoundTrip& trip) noexcept {
     if (trip.on_body_ && trip.response_ != nullptr) {
       trip.on_body_();
     }
+  }
+  // What was consumed inside the callback is known there. Left in the list it would cost a turn that has nothing to do.
+  if (running_ == &trip && !trip.answer_due_ && !trip.body_due_ && completions_.is_linked(trip)) {
+    completions_.remove(trip);
   }
   running_ = nullptr;
 }

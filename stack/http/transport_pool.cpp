@@ -471,6 +471,12 @@ std::string_view Transport::check() const noexcept {
       return "a draining connection has a round trip";
     }
   }
+  // Each would be a turn, and so a poll, with nothing to do.
+  for (const RoundTrip* trip = completions_.front(); trip != nullptr; trip = completions_.next(*trip)) {
+    if (!trip->answer_due_ && !trip->body_due_) {
+      return "a callback is due that has nothing to tell";
+    }
+  }
   return {};
 }
 
