@@ -332,7 +332,8 @@ port::WallTime CookieJar::observe(port::WallTime now) noexcept {
     }
     if (entry.made != 0 && entry.expiry == Entry::Expiry::relative) {
       // What was left of it when the old clock was last seen. What passed since then is not known, and given to it.
-      entry.expires = now.seconds + (entry.expires - unset_clock_.seconds);
+      const std::int64_t left = entry.expires - unset_clock_.seconds;
+      entry.expires = left < seconds_max - now.seconds ? now.seconds + left : seconds_max;
       entry.expiry = Entry::Expiry::wall;
       --relative_;
     }

@@ -347,6 +347,15 @@ TEST(CookieJar, EndsNothingByAClockThatIsNotSet) {
   EXPECT_EQ(jar.get("http://h.test/", after(86'400)), "");
 }
 
+TEST(CookieJar, EndsNothingBehindTheCalendar) {
+  TestJar jar;
+  jar.set("http://h.test/", "a=1; Max-Age=253402300799", {.seconds = 5});
+  jar.set("http://h.test/", "b=1; Max-Age=253402300799");
+  EXPECT_EQ(jar.get("http://h.test/"), "a=1; b=1");
+  EXPECT_EQ(jar->at(0)->expires, wire::date_max);
+  EXPECT_EQ(jar->at(1)->expires, wire::date_max);
+}
+
 TEST(CookieJar, KeepsDatesWhenTheClockIsLost) {
   TestJar jar;
   jar.set("http://h.test/", "a=1; Max-Age=100");
