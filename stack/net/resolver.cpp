@@ -87,6 +87,7 @@ Resolver::Resolver(const ResolverConfig& config) noexcept : config_{config}, tab
   tables_.queries.emplace(tables_.query_slots);
   tables_.cache = NameCache{tables_.cache_entries};
   tables_.cache.clear();
+  tables_.conf.emplace();
   tables_.has_seen_files = false;
   tables_.pin_count = 0;
   config_.loop.add(*this);
@@ -219,7 +220,7 @@ bool Resolver::answer_from_files(Lookup& lookup, const AskedName& name, port::Ti
     finish(lookup, {found.data(), count}, error);
     return true;
   }
-  if (config_.servers.empty() && tables_.conf.server_count == 0) {
+  if (config_.servers.empty() && tables_.conf->server_count == 0) {
     finish(lookup, {}, NameError::no_servers);
     return true;
   }
@@ -234,8 +235,8 @@ void Resolver::ask_for(Lookup& lookup, port::Time now) noexcept {
   std::copy(name.text.begin(), name.text.end(), query->name.begin());
   query->name_size = static_cast<std::uint8_t>(name.text.size());
   query->is_absolute = name.is_absolute;
-  query->conf = tables_.conf;
-  query->first_server = tables_.conf.rotates ? tables_.rotation++ : 0;
+  query->conf = *tables_.conf;
+  query->first_server = tables_.conf->rotates ? tables_.rotation++ : 0;
   query->lookups.push_back(lookup);
   lookup.query_ = query;
   static_cast<void>(begin_candidate(*query, now));  // without one the query is over, and work() finds that

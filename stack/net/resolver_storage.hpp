@@ -105,7 +105,7 @@ struct ResolverTables {
 
   std::optional<base::Pool<Query>> queries{};  // as long as there is a resolver
   NameCache cache{};
-  ResolvConf conf{};
+  std::optional<ResolvConf> conf{};  // likewise; optional, so that the whole of the storage is zero, in .bss
   FileVersion conf_version{};
   FileVersion hosts_version{};
   bool has_seen_files = false;
