@@ -204,6 +204,7 @@ class PersistConn {
   bool hangup_seen_ = false;    // poll() would say it again and again
   bool decoder_ended_ = false;  // it was told that the raw body is over
   bool send_soon_ = false;      // in this turn's work
+  bool switched_ = false;       // 101: what comes is no HTTP any more
   bool names_told_ = false;     // to the trace hook
   bool tunnelled_ = false;      // the tunnel object lives in in_memory_
 };

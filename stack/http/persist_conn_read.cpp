@@ -210,6 +210,7 @@ void PersistConn::head_came() noexcept {
     broken_ = true;
     message_over_ = true;
     finished_at_ = now();
+    switched_ = true;
     in_.consume(reader_.head_size());
     request_over();
     trip.state_ = RoundTrip::State::reading_body;
@@ -275,7 +276,7 @@ void PersistConn::pump_decoder() noexcept {
 }
 
 std::string_view PersistConn::body() const noexcept {
-  if (!head_came_) {
+  if (!head_came_ || switched_) {
     return {};
   }
   return decoder_ != nullptr ? decoder_->output() : reader_.body(in_);
@@ -378,6 +379,10 @@ void PersistConn::let_go() noexcept {
   give_back_decoder();
   detach();
   transport_.succeed(trip);
+  if (switched_) {
+    close(End::not_reusable);
+    return;
+  }
   reader_.consume_body(reader_.body(in_).size());
   if (is_out && message_over_) {
     reader_.release(in_);

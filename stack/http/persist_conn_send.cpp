@@ -59,7 +59,7 @@ void PersistConn::begin(RoundTrip& trip) noexcept {
   }
   received_ = drained_ = rate_bytes_ = 0;
   pending_error_.reset();
-  decoder_ended_ = hangup_seen_ = send_soon_ = false;
+  decoder_ended_ = hangup_seen_ = send_soon_ = switched_ = false;
   head_bytes_ = 0;
   rate_at_ = phase_deadline_ = port::never;
   moved_at_ = wrote_at_ = since_;

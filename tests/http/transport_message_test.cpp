@@ -28,7 +28,7 @@ struct Pieces {
                        std::uint64_t) { return static_cast<Pieces*>(object)->pull(out); },
             .close = [](void* object) { ++static_cast<Pieces*>(object)->closed; },
             .object = this,
-            .rewind = can_rewind ? [](void* object) { return static_cast<Pieces*>(object)->rewind(); } : nullptr};
+            .rewind = can_rewind ? +[](void* object) { return static_cast<Pieces*>(object)->rewind(); } : nullptr};
   }
   http::PullResult pull(std::span<char> out) {
     using Kind = http::PullResult::Kind;
