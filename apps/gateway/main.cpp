@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 
 #include "apps/gateway/config.hpp"
@@ -108,7 +109,8 @@ int main(int argc, char** argv) {
     print_error("--config is missing: a gateway without routes has nothing to do");
     return 2;
   }
-  port::LinuxPort port;
+  // A client that does not read keeps its window closed, which TCP_USER_TIMEOUT takes for a lost connection; client-timeout decides here.
+  port::LinuxPort port{{.user_timeout = std::chrono::milliseconds::zero()}};
   if (!load_config(port, config_path)) {
     return 2;
   }
