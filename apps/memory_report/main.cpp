@@ -1,10 +1,13 @@
-// memory-report: what the limits of this board cost, pool by pool, and one sum. All numbers are the compiler's; nothing is measured here.
-// tests/tidy/memory_report.sh compares the sum with the .bss of pollux-hello.
+// memory-report: what the limits of this board cost a server, and a client, pool by pool, with a sum each. All numbers are the compiler's; nothing is measured here.
+// tests/tidy/memory_report.sh compares the server's sum with the .bss of pollux-hello.
 #include <cstdio>
+#include <span>
 
 #include "board/limits.hpp"
 #include "stack/http/server_storage.hpp"
+#include "stack/http/transport_storage.hpp"
 #include "stack/net/loop.hpp"
+#include "stack/net/resolver_storage.hpp"
 
 using namespace pollux;
 
@@ -40,17 +43,43 @@ constexpr Row rows[] = {
     row<decltype(Loop::parked)>("parked events"),
 };
 
-}  // namespace
+constexpr http::TransportLimits client_limits = board::transport_limits;
+constexpr net::ResolverLimits resolver_limits{};
+using Transport = http::TransportStorage<client_limits>;
+using Resolver = net::ResolverStorage<resolver_limits>;
+using ClientLoop = net::LoopStorage<http::sockets_max(client_limits) + net::sockets_max(resolver_limits)>;
 
-int main() {
-  constexpr std::size_t sum = sizeof(Server) + sizeof(Loop);
+constexpr Row client_rows[] = {
+    row<decltype(Transport::connections)>("connections"),
+    row<decltype(Transport::hosts)>("hosts"),
+    {"input buffers", client_limits.in_buffer, client_limits.connections},
+    {"output buffers", client_limits.out_buffer, client_limits.connections},
+    {"field tables", sizeof(Transport::fields) / client_limits.connections, client_limits.connections},
+    {"decoders", sizeof(base::PoolSlot<http::BodyDecoder>), client_limits.decoders},
+    {"resolver", sizeof(Resolver), 1},
+    {"poll entries", sizeof(port::PollEntry), ClientLoop::entry_count},
+    row<decltype(ClientLoop::tokens)>("poll tokens"),
+    row<decltype(ClientLoop::parked)>("parked events"),
+};
+
+void print(std::span<const Row> table, const char* name, std::size_t sum) {
   std::size_t listed = 0;
-  std::printf("%-16s %10s %8s %12s\n", "pool", "bytes each", "count", "bytes");
-  for (const Row& row : rows) {
-    const std::size_t total = row.element_size * row.count;
-    std::printf("%-16s %10zu %8zu %12zu\n", row.pool, row.element_size, row.count, total);
+  std::printf("%-16s %10s %8s %12s\n", name, "bytes each", "count", "bytes");
+  for (const Row& line : table) {
+    const std::size_t total = line.element_size * line.count;
+    std::printf("%-16s %10zu %8zu %12zu\n", line.pool, line.element_size, line.count, total);
     listed += total;
   }
   std::printf("%-16s %10s %8s %12zu\n", "alignment", "", "", sum - listed);
-  std::printf("%-16s %10s %8s %12zu\n", "sum", "", "", sum);
+}
+
+}  // namespace
+
+int main() {
+  constexpr std::size_t server_sum = sizeof(Server) + sizeof(Loop);
+  print(rows, "server", server_sum);
+  std::printf("%-16s %10s %8s %12zu\n\n", "sum", "", "", server_sum);
+  constexpr std::size_t client_sum = sizeof(Transport) + sizeof(Resolver) + sizeof(ClientLoop);
+  print(client_rows, "client", client_sum);
+  std::printf("%-16s %10s %8s %12zu\n", "client sum", "", "", client_sum);
 }

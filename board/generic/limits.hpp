@@ -16,4 +16,15 @@ inline constexpr http::ServerLimits server_limits{
     .close_records = 32,
 };
 
+// For programs that call others; about 0.3 MiB.
+inline constexpr http::TransportLimits transport_limits{
+    .connections = 16,
+    .hosts = 16,
+    .in_buffer = 8192,
+    .out_buffer = 4096,
+    .head_size_max = 7168,
+    .fields_max = 64,
+    .decoders = 0,
+};
+
 }  // namespace pollux::board

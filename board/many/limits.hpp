@@ -17,4 +17,15 @@ inline constexpr http::ServerLimits server_limits{
     .close_records = 32,
 };
 
+// For programs that call others.
+inline constexpr http::TransportLimits transport_limits{
+    .connections = 64,
+    .hosts = 64,
+    .in_buffer = 8192,
+    .out_buffer = 8192,
+    .head_size_max = 7168,
+    .fields_max = 64,
+    .decoders = 4,
+};
+
 }  // namespace pollux::board

@@ -18,4 +18,15 @@ inline constexpr http::ServerLimits server_limits{
     .close_records = 1,
 };
 
+// One connection to one host; the input buffer is as small as a proxy's exchange lets it be.
+inline constexpr http::TransportLimits transport_limits{
+    .connections = 1,
+    .hosts = 1,
+    .in_buffer = 4096,
+    .out_buffer = 512,
+    .head_size_max = 128,
+    .fields_max = 4,
+    .decoders = 0,
+};
+
 }  // namespace pollux::board
