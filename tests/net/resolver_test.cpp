@@ -389,6 +389,18 @@ TEST(Resolver, ForgetsWhenTheNetworkChanged) {
   EXPECT_EQ(second.text(), "192.0.2.11");
 }
 
+TEST(Resolver, AnAnswerFromBeforeTheChangeIsNotKept) {
+  NamedSite site;
+  site.server.add_rule({.queries_max = 2, .delay = 10ms});
+  Asker asker = site.make_asker();
+  site.start(asker, "one.test");
+  site.resolver->forget();
+  site.wait_for(asker);
+  EXPECT_EQ(asker.text(), "192.0.2.1");
+  site.server.replace("one.test", ip("192.0.2.11"));
+  EXPECT_EQ(site.look_up("one.test"), "192.0.2.11");
+}
+
 // ---- several lookups
 
 TEST(Resolver, LookupsOfOneNameShareAQuery) {
@@ -452,6 +464,36 @@ TEST(Resolver, ACancelledLookupMakesRoomForTheNext) {
   second.lookup.cancel();
   EXPECT_EQ(site.queries_used(), 0U);
   EXPECT_EQ(site.sim.sockets_open(), 0U);
+}
+
+// Also when it is started within a turn, before the resolver's own work in it.
+TEST(Resolver, IsNeverToldInTheTurnOfItsStart) {
+  NamedSite site;
+  static std::uint64_t started_turn;
+  static std::uint64_t told_turn;
+  static net::Loop* loop;
+  loop = &site.loop;
+  for (const bool is_known : {true, false}) {
+    if (!is_known) {
+      site.resolver->forget();
+    }
+    Asker asker = site.make_asker();
+    asker.then = [](Asker&) { told_turn = loop->turns(); };
+    struct Starter {
+      Asker& asker;
+      bool is_known;
+      void start() {
+        started_turn = loop->turns();
+        asker.lookup.start(is_known ? "localhost" : "one.test", 80);
+      }
+    };
+    Starter starter{asker, is_known};
+    net::Timer timer{site.loop, net::callback<&Starter::start>(starter)};
+    timer.start(1ms);
+    site.run_for(10ms);
+    EXPECT_EQ(asker.done, 1);
+    EXPECT_GT(told_turn, started_turn);
+  }
 }
 
 // ---- callbacks may do as they like
