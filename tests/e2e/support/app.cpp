@@ -26,13 +26,13 @@
 
 namespace pollux::e2e {
 
-namespace {
-
 // The folder of our programs: next to this test, or where POLLUX_BIN_DIR says.
 std::string program(std::string_view name) {
   const char* folder = std::getenv("POLLUX_BIN_DIR");
   return std::string{folder != nullptr ? folder : POLLUX_BIN_DIR} + "/pollux-" + std::string{name};
 }
+
+namespace {
 
 // A file without a name that holds what a program writes.
 int temporary_file() {

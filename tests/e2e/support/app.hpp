@@ -30,6 +30,8 @@ struct Finished {
 
 // Runs a shell command to its end.
 [[nodiscard]] Finished run(const std::string& command);
+// The path of one of our programs: program("hello").
+[[nodiscard]] std::string program(std::string_view name);
 // Runs one of our programs to its end without a shell: run_app("hello", {"--help"}).
 [[nodiscard]] Finished run_app(std::string_view name, const std::vector<std::string>& arguments);
 
