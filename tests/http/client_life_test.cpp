@@ -1,5 +1,7 @@
 // The life of a call: its one deadline over all hops, being cancelled or destroyed anywhere, being used again, and what it says when there is
 // nothing to follow. net-http.md 4.2 (40..48), 4.3 (67, 68), C3..C5, C22..C27.
+#include <optional>
+
 #include "tests/http/client_site.hpp"
 
 namespace pollux::test {
@@ -436,6 +438,59 @@ TEST(ClientCall, TheTransportIsShutDownBetweenTwoHops) {
   site.transport.close();
   site.want_error(CallCause::shut_down, CallStage::check);
   site.want_quiet(0);
+}
+
+TEST(ClientCall, IsDestroyedInItsCallback) {
+  struct Owner {
+    ClientSite& site;
+    SizedCallMemory memory{{}};
+    std::unique_ptr<http::Call> call = std::make_unique<http::Call>(site.client, memory.memory());
+    int statuses = 0;
+    void got(http::Response& response) {
+      const heap_guard::Scope<heap_guard::Rule::allowed> for_the_owner;
+      statuses += response ? response.status() : 1;
+      call.reset();
+    }
+  };
+  for (const std::string_view url : {"http://127.0.0.1/a", "http://127.0.0.1:81/refused", "ftp://h/"}) {
+    SCOPED_TRACE(url);
+    ClientSite site;
+    RawServer& origin = site.talk.listen(80);
+    Owner owner{site};
+    owner.call->get(url, net::callback<&Owner::got>(owner));
+    if (url == "http://127.0.0.1/a") {
+      Peer& peer = origin.accept();
+      static_cast<void>(want_request(peer));
+      peer.say(found("/b"));
+      static_cast<void>(want_request(peer));
+      peer.say("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nsome");
+    }
+    EXPECT_TRUE(site.talk.run_until([&] { return owner.call == nullptr; }));
+    EXPECT_EQ(owner.statuses, url == "http://127.0.0.1/a" ? 200 : 1);
+    site.want_quiet(0);
+  }
+}
+
+// ---- gzip
+
+TEST(ClientCall, AsksForGzipIfItMay) {
+  for (const bool of_client : {false, true}) {
+    for (const std::optional<bool> of_call : {std::optional<bool>{}, std::optional{false}, std::optional{true}}) {
+      ClientSite site{{.decode = of_client}};
+      if (!site.transport.decoders().has_free()) {
+        GTEST_SKIP() << "no decoder in this build";
+      }
+      RawServer& origin = site.talk.listen(80);
+      site.get("http://127.0.0.1/a", {.decode = of_call});
+      Peer& peer = origin.accept();
+      const std::string wanted = of_call.value_or(of_client) ? "gzip" : "-";
+      EXPECT_EQ(want_request(peer).field("Accept-Encoding"), wanted);
+      peer.say(found("/b"));
+      EXPECT_EQ(want_request(peer).field("Accept-Encoding"), wanted);  // again, and once
+      peer.say(ok("ok"));
+      site.want_answer(200, "ok");
+    }
+  }
 }
 
 // ---- who is connected to

@@ -512,6 +512,55 @@ TEST(ClientRedirect, ChunkedBodiesAreSentAgain) {
   EXPECT_EQ(source.closes, 2);
 }
 
+TEST(ClientRedirect, ARedirectBeforeTheBodyIsOut) {
+  // The answer comes while the body still goes out: that connection is lost, and the source begins again on another one.
+  struct Slow : Source {
+    static PullResult pull(void* object, std::span<char> out, std::uint64_t offset) {
+      auto& self = *static_cast<Slow*>(object);
+      ++self.pulls;
+      if (self.rewinds == 0 && offset >= 100) {
+        return {.kind = PullResult::Kind::later, .size = 0};
+      }
+      out[0] = 'x';
+      return {.kind = offset == 199 ? PullResult::Kind::end : PullResult::Kind::more, .size = 1};
+    }
+  };
+  for (const bool expects : {false, true}) {
+    for (const int status : {303, 307}) {
+      SCOPED_TRACE(std::to_string(status) + (expects ? " with Expect" : ""));
+      ClientSite site;
+      RawServer& origin = site.talk.listen(80);
+      Slow slow;
+      http::BodySource source = slow.source(true);
+      source.pull = &Slow::pull;
+      site.request().start("PUT", "http://127.0.0.1/a");
+      site.request().set_body({.kind = http::RequestBody::Kind::source, .size = 200, .source = source});
+      site.request().set_expect_continue(expects);
+      site.go();
+      Peer& peer = origin.accept();
+      EXPECT_EQ(want_request(peer).field("Expect"), expects ? "100-continue" : "-");
+      peer.say(moved(status, "/b", "Connection: close\r\n"));
+      Peer& next = origin.accept();
+      const GotRequest request = want_request(next);
+      EXPECT_EQ(request.target, "/b");
+      EXPECT_EQ(request.method, status == 303 ? "GET" : "PUT");
+      if (status == 307) {
+        if (expects) {
+          next.say("HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        static_cast<void>(next.want_body(200));
+      } else {
+        EXPECT_EQ(request.field("Expect"), "-");
+      }
+      next.say(ok("ok"));
+      site.want_answer(200, "ok");
+      EXPECT_EQ(slow.closes, status == 303 ? 1 : 2);
+      EXPECT_EQ(slow.rewinds, status == 303 ? 0 : 1);
+      site.want_quiet(1);
+    }
+  }
+}
+
 // ---- the bodies in between
 
 TEST(ClientRedirect, ASmallBodyIsReadAndTheConnectionUsedAgain) {

@@ -36,7 +36,7 @@ inline constexpr http::TransportLimits client_limits{.connections = 4,
                                                      .out_buffer = 2048,
                                                      .head_size_max = 2048,
                                                      .fields_max = 16,
-                                                     .decoders = 0};
+                                                     .decoders = 1};
 inline constexpr net::ResolverLimits client_names{.queries = 1, .cache_entries = 1};
 
 // Memory of a call in the sizes a test wants.
@@ -66,6 +66,7 @@ struct ClientSiteOptions {
   std::uint32_t redirects_max = 10;
   http::RedirectCheck check{};
   bool follow = true;
+  bool decode = false;
   http::TransportTimeouts timeouts{};
   CallSizes sizes{};
 };
@@ -87,7 +88,8 @@ class ClientSite {
                 .jar = options.jar,
                 .redirects_max = options.redirects_max,
                 .check = options.check,
-                .follow = options.follow}} {
+                .follow = options.follow,
+                .decode = options.decode}} {
     make_call();
     talk.set_turn<heap_guard::Forbidden>(turn_);
     loop.on_turn(net::callback<&ClientSite::check>(*this));
