@@ -58,10 +58,10 @@ enum class CallCause : std::uint8_t {
   body_mismatch,  // the source gave more or fewer bytes than declared
   cannot_rewind,  // the connection was lost, and the body cannot be sent again
   // send, head, body
-  closed,          // the peer closed before the answer was complete
-  lost,            // reset, or the network gave up; CallError::system_error
-  malformed_head,  // CallError::head tells
-  malformed_framing,
+  closed,             // the peer closed before the answer was complete
+  lost,               // reset, or the network gave up; CallError::system_error
+  malformed_head,     // CallError::head tells
+  malformed_framing,  // wire::FramingError in CallError::status
   malformed_chunk,
   malformed_trailer,
   head_too_large,  // more bytes of 1xx and final heads than max_response_header_bytes, or more fields than fit
