@@ -330,7 +330,9 @@ port::Time PersistConn::deadline() const noexcept {
     until = port::earliest(until, port::deadline_after(moved_at_, timeouts.write_stall));
   }
   if (!head_came_) {
-    if (!sends_) {
+    if (send_failed_) {  // an answer that came before the failure is read by then
+      until = port::earliest(until, port::deadline_after(moved_at_, timeouts.early_response));
+    } else if (!sends_) {
       until = port::earliest(until, port::deadline_after(wrote_at_, timeouts.response_header));
     }
     return until;
@@ -383,6 +385,10 @@ void PersistConn::expire() noexcept {
   }
   if (waits_continue_ && phase_deadline_ <= time) {
     release_body();
+    return;
+  }
+  if (send_failed_ && !head_came_) {
+    fail(CallCause::lost);
     return;
   }
   if (message_over_ && sends_) {  // the request is not out in time for another one

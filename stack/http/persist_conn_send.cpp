@@ -163,6 +163,7 @@ void PersistConn::send() noexcept {
       // The answer may be there all the same: a server that refuses a body says so and closes (net-http.md 2.7). Reading will tell; if
       // nothing was written there can be none.
       send_failed_ = true;
+      moved_at_ = now();  // from where the wait for an answer counts
       broken_ = true;
       system_error_ = transport_.loop().port().system_error();
       if (sender_.bytes_sent() == 0 || input_ended_ || input_lost_) {
