@@ -107,7 +107,7 @@ Seen follow(const std::vector<std::string>& urls, bool trusts = false) {
   RawServer& other_port = site.talk.listen({.address = port::Address::ipv4(10, 0, 0, 1, 8080)});
   static_cast<void>(site.talk.listen({.address = port::Address::ipv4(10, 0, 0, 2, 80)}));
   for (const std::string_view name :
-       {"foo.com", "sub.foo.com", "a.sub.foo.com", "afoo.com", "bar.com", "foo.com.bar.com", "com"}) {
+       {"foo.com", "sub.foo.com", "a.sub.foo.com", "afoo.com", "bar.com", "foo.com.bar.com", "com", "a.10.0.0.1"}) {
     EXPECT_TRUE(site.resolver.pin(name, 0, port::Address::ipv4(10, 0, 0, 1, 0)));
   }
   site.request().start("GET", urls.front());
@@ -183,6 +183,8 @@ TEST(ClientFields, SecretsStayWithTheFirstHostAndThoseBelowIt) {
       {"http://foo.com/", "http://bar.com/", "http://foo.com/"},  // it stays so
       {"http://foo.com/", "http://sub.foo.com/", "http://bar.com/", "http://sub.foo.com/"},
       {"http://foo.com/", "//bar.com/"},
+      {"http://foo.com/", "http://com/", "http://bar.com/"},
+      {"http://10.0.0.1/", "http://a.10.0.0.1/"},
       {"http://foo.com/", "http://10.0.0.1/"},
       {"http://10.0.0.1/", "http://foo.com/"},
   };
@@ -280,6 +282,24 @@ TEST(ClientFields, AnotherHostGetsOnlyWhatItsUrlSays) {
   EXPECT_EQ(want_request(two).field("Authorization"), "-");
   two.say(found("http://x:y@bar.com/"));
   EXPECT_EQ(want_request(two).field("Authorization"), "Basic eDp5");
+  two.say(ok("ok"));
+  site.want_answer(200, "ok");
+}
+
+TEST(ClientFields, CredentialsThatWereDroppedMakeRoomForThoseOfAUrl) {
+  ClientSite site;
+  RawServer& first = site.serve("foo.com", 1);
+  RawServer& second = site.serve("bar.com", 2);
+  site.request().start("GET", "http://foo.com/a");
+  site.request().add("Authorization", "Bearer x");
+  site.go();
+  Peer& one = first.accept();
+  static_cast<void>(want_request(one));
+  one.say(found("http://x:y@bar.com/"));
+  Peer& two = second.accept();
+  EXPECT_EQ(want_request(two).field("Authorization"), "Basic eDp5");
+  two.say(found("http://bar.com/"));
+  EXPECT_EQ(want_request(two).field("Authorization"), "-");
   two.say(ok("ok"));
   site.want_answer(200, "ok");
 }
@@ -551,6 +571,20 @@ TEST(ClientMemory, ARefererThatDoesNotFitIsLeftOut) {
     peer.say(ok("ok"));
     site.want_answer(200, "ok");
   }
+}
+
+TEST(ClientMemory, ARefererOfTheHopBeforeIsNotSentAgain) {
+  ClientSite site{{.sizes = {.fields = 32}}};
+  RawServer& origin = site.talk.listen(80);
+  site.get("http://127.0.0.1/x");
+  Peer& peer = origin.accept();
+  static_cast<void>(want_request(peer));
+  peer.say(found("/a/much/longer/one"));
+  EXPECT_EQ(want_request(peer).field("Referer"), "http://127.0.0.1/x");
+  peer.say(found("/y"));
+  EXPECT_EQ(want_request(peer).field("Referer"), "-");
+  peer.say(ok("ok"));
+  site.want_answer(200, "ok");
 }
 
 TEST(ClientMemory, CookiesThatDoNotFitAreLeftOut) {

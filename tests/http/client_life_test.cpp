@@ -499,6 +499,7 @@ TEST(ClientCall, AnEndpointIsForTheFirstHost) {
   ClientSite site;
   RawServer& origin = site.talk.listen({.address = port::Address::ipv4(10, 0, 0, 9, 9000)});
   RawServer& other = site.serve("other.test", 2);
+  RawServer& other_port = site.serve("first.test", 1, 8080);
   site.get("http://first.test/a", {.endpoint = port::Endpoint{.address = port::Address::ipv4(10, 0, 0, 9, 9000)}});
   Peer& peer = origin.accept();
   EXPECT_EQ(want_request(peer).field("Host"), "first.test");
@@ -511,9 +512,12 @@ TEST(ClientCall, AnEndpointIsForTheFirstHost) {
   EXPECT_EQ(want_request(next).target, "/d");
   next.say(found("http://first.test/e"));
   EXPECT_EQ(want_request(peer).target, "/e");
-  peer.say(ok("ok"));
+  peer.say(found("http://first.test:8080/f"));
+  Peer& last = other_port.accept();
+  EXPECT_EQ(want_request(last).target, "/f");
+  last.say(ok("ok"));
   site.want_answer(200, "ok");
-  site.want_quiet(2);
+  site.want_quiet(3);
 }
 
 TEST(ClientCall, TheTraceSeesEachHop) {

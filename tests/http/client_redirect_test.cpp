@@ -512,6 +512,36 @@ TEST(ClientRedirect, ChunkedBodiesAreSentAgain) {
   EXPECT_EQ(source.closes, 2);
 }
 
+TEST(ClientRedirect, TrailersAreGivenAgain) {
+  struct WithTrailer : Source {
+    http::ClientRequest* request = nullptr;
+    static PullResult pull(void* object, std::span<char> out, std::uint64_t) {
+      auto& self = *static_cast<WithTrailer*>(object);
+      EXPECT_EQ(self.request->add_trailer("X-Sum", "1"), CallCause::none);
+      out[0] = 'a';
+      return {.kind = PullResult::Kind::end, .size = 1};
+    }
+  };
+  ClientSite site;
+  RawServer& origin = site.talk.listen(80);
+  WithTrailer with;
+  with.request = &site.request();
+  http::BodySource source = with.source(true);
+  source.pull = &WithTrailer::pull;
+  site.request().start("PUT", "http://127.0.0.1/a");
+  site.request().set_trailer_names("X-Sum");
+  site.request().set_body({.kind = http::RequestBody::Kind::source, .source = source});
+  site.go();
+  Peer& peer = origin.accept();
+  EXPECT_EQ(want_request(peer).field("Trailer"), "X-Sum");
+  peer.want("1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n");
+  peer.say(moved(307, "/b"));
+  EXPECT_EQ(want_request(peer).field("Referer"), "http://127.0.0.1/a");  // a field that came later than a trailer
+  peer.want("1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n");
+  peer.say(ok("ok"));
+  site.want_answer(200, "ok");
+}
+
 TEST(ClientRedirect, ARedirectBeforeTheBodyIsOut) {
   // The answer comes while the body still goes out: that connection is lost, and the source begins again on another one.
   struct Slow : Source {
@@ -558,131 +588,6 @@ TEST(ClientRedirect, ARedirectBeforeTheBodyIsOut) {
       EXPECT_EQ(slow.rewinds, status == 303 ? 0 : 1);
       site.want_quiet(1);
     }
-  }
-}
-
-// ---- the bodies in between
-
-TEST(ClientRedirect, ASmallBodyIsReadAndTheConnectionUsedAgain) {
-  for (const std::size_t size : {std::size_t{1}, std::size_t{100}, std::size_t{2048}}) {
-    SCOPED_TRACE(size);
-    ClientSite site;
-    RawServer& origin = site.talk.listen(80);
-    site.get("http://127.0.0.1/a");
-    Peer& peer = origin.accept();
-    static_cast<void>(want_request(peer));
-    peer.say("HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n");
-    peer.want_nothing(100ms);  // it is waited for
-    peer.say(std::string(size - 1, 'x'));
-    peer.want_nothing(100ms);
-    peer.say("x");
-    EXPECT_EQ(want_request(peer).target, "/b");
-    peer.say(ok("ok"));
-    site.want_answer(200, "ok");
-    EXPECT_EQ(site.transport.counters().dials, 1U);
-    site.want_quiet(1);
-  }
-}
-
-TEST(ClientRedirect, ALargeBodyIsLetGo) {
-  ClientSite site;
-  RawServer& origin = site.talk.listen(80);
-  site.get("http://127.0.0.1/a");
-  Peer& peer = origin.accept();
-  static_cast<void>(want_request(peer));
-  peer.say("HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 2049\r\n\r\n");
-  Peer& next = origin.accept();  // nobody waits for it
-  EXPECT_EQ(want_request(next).target, "/b");
-  next.say(ok("ok"));
-  site.want_answer(200, "ok");
-  peer.want_gone();
-  site.want_quiet(1);
-}
-
-TEST(ClientRedirect, AChunkedBodyIsReadUpToALimit) {
-  for (const std::size_t size : {std::size_t{2048}, std::size_t{2049}}) {
-    SCOPED_TRACE(size);
-    ClientSite site;
-    RawServer& origin = site.talk.listen(80);
-    site.get("http://127.0.0.1/a");
-    Peer& peer = origin.accept();
-    static_cast<void>(want_request(peer));
-    peer.say("HTTP/1.1 302 Found\r\nLocation: /b\r\nTransfer-Encoding: chunked\r\n\r\n");
-    peer.say(size == 2048 ? "800\r\n" : "801\r\n");
-    peer.say(std::string(size, 'x'));
-    if (size == 2048) {
-      peer.want_nothing(100ms);
-      peer.say("\r\n0\r\n\r\n");
-      static_cast<void>(want_request(peer));
-      peer.say(ok("ok"));
-    } else {
-      Peer& next = origin.accept();
-      static_cast<void>(want_request(next));
-      next.say(ok("ok"));
-    }
-    site.want_answer(200, "ok");
-  }
-}
-
-TEST(ClientRedirect, ABodyUntilCloseIsNotWaitedFor) {
-  ClientSite site;
-  RawServer& origin = site.talk.listen(80);
-  site.get("http://127.0.0.1/a");
-  Peer& peer = origin.accept();
-  static_cast<void>(want_request(peer));
-  peer.say("HTTP/1.1 302 Found\r\nLocation: /b\r\n\r\nbegin");  // its connection cannot be used again anyway
-  Peer& next = origin.accept();
-  static_cast<void>(want_request(next));
-  next.say(ok("ok"));
-  site.want_answer(200, "ok");
-  site.want_quiet(1);
-}
-
-TEST(ClientRedirect, ATrickleDoesNotHoldUpTheNextRequest) {
-  ClientSite site;
-  RawServer& origin = site.talk.listen(80);
-  site.get("http://127.0.0.1/a");
-  Peer& peer = origin.accept();
-  static_cast<void>(want_request(peer));
-  peer.say("HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 10\r\n\r\nx");
-  origin.want_nobody(900ms);
-  Peer& next = origin.accept();
-  static_cast<void>(want_request(next));
-  next.say(ok("ok"));
-  site.want_answer(200, "ok");
-  EXPECT_LT(site.over_at - site.began_at, 2s);
-  site.want_quiet(1);
-}
-
-TEST(ClientRedirect, ABrokenBodyIsNotOurAffair) {
-  ClientSite site;
-  RawServer& origin = site.talk.listen(80);
-  site.get("http://127.0.0.1/a");
-  Peer& peer = origin.accept();
-  static_cast<void>(want_request(peer));
-  peer.say("HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 10\r\n\r\nx");
-  peer.want_nothing(10ms);
-  peer.close();
-  Peer& next = origin.accept();
-  static_cast<void>(want_request(next));
-  next.say(ok("ok"));
-  site.want_answer(200, "ok");
-  site.want_quiet(1);
-}
-
-TEST(ClientRedirect, ARedirectThatComesInPieces) {
-  const std::string text = found("/b", "Set-Cookie: a=b\r\n");
-  for (std::size_t at = 1; at < text.size(); ++at) {
-    SCOPED_TRACE(at);
-    ClientSite site;
-    RawServer& origin = site.talk.listen(80);
-    site.get("http://127.0.0.1/a");
-    Peer& peer = origin.accept();
-    static_cast<void>(want_request(peer));
-    peer.say_split(text, at);
-    EXPECT_EQ(want_request(peer).target, "/b");
-    peer.say(ok("ok"));
-    site.want_answer(200, "ok");
   }
 }
 
