@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "stack/base/text.hpp"
+#include "stack/wire/framing.hpp"
 
 namespace pollux::fetch {
 namespace {
@@ -35,9 +36,11 @@ bool is_connecting(CallStage stage) {
 }
 
 Failure not_connected(const CallError& error, const FailureContext& context, std::string_view why) {
-  const std::string_view host = error.through_proxy && !context.proxy.empty() ? context.proxy : context.host;
+  const bool is_proxy = !context.proxy.empty();
+  const std::string_view host = is_proxy ? context.proxy : context.host;
+  const std::uint16_t port = is_proxy ? context.proxy_port : context.port;
   return {ExitCode::couldnt_connect,
-          {"Failed to connect to ", host, " port ", Decimal{context.port}.view(), " after ",
+          {"Failed to connect to ", host, " port ", Decimal{port}.view(), " after ",
            Decimal{milliseconds(error.elapsed)}.view(), " ms: ", why}};
 }
 
@@ -185,7 +188,9 @@ Failure failure_from(const CallError& error, const FailureContext& context) noex
     case CallCause::malformed_head:
       return malformed_head(error);
     case CallCause::malformed_framing:
-      return {ExitCode::weird_server_reply, "Invalid Content-Length: or Transfer-Encoding: value"};
+      return error.status == static_cast<int>(wire::FramingError::transfer_encoding)
+                 ? Failure{ExitCode::bad_content_encoding, "Unrecognized transfer encoding"}
+                 : Failure{ExitCode::weird_server_reply, "Invalid Content-Length: value"};
     case CallCause::malformed_chunk:
       return {ExitCode::recv_error, "Malformed encoding found in chunked-encoding"};
     case CallCause::malformed_trailer:

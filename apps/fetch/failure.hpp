@@ -67,6 +67,7 @@ struct FailureContext {
   std::string_view host{};  // of the URL
   std::uint16_t port = 0;
   std::string_view proxy{};  // the proxy's host; empty: none
+  std::uint16_t proxy_port = 0;
   bool is_socks = false;
   std::string_view scheme = "http";
   bool has_interim = false;  // 1xx heads had come, and no byte behind them

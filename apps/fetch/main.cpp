@@ -202,8 +202,7 @@ int transfer_all(const Options& options) {
                         .jar = has_jar ? &jar : nullptr,
                         .verbose = verbose,
                         .head_file = *head_file,
-                        .proxy_host = choice.is_on ? proxy.host() : std::string_view{},
-                        .is_socks = choice.is_socks};
+                        .proxy = choice.is_on ? &proxy : nullptr};
   if (pollux_heap_guard_start != nullptr) {
     pollux_heap_guard_start();
   }

@@ -71,7 +71,7 @@ template <typename Value, std::optional<Value> (*read)(std::string_view), std::v
 Refusal each(const OptionCall& call) {
   auto value = read(call.value);
   if (!value) {
-    return bad_syntax();
+    return {.text = "is badly used here", .status = 49};  // CURLE_SETOPT_OPTION_SYNTAX
   }
   (call.options.*member).push_back(std::move(*value));
   return {};

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
+#include <span>
 #include <string_view>
 
 #include "port/address.hpp"
@@ -42,6 +44,13 @@ struct Report {
   port::Duration redirect{};
   port::Duration total{};
 };
+
+// Copies `text`, or as much as fits, into `memory`.
+[[nodiscard]] inline std::string_view keep(std::string_view text, std::span<char> memory) {
+  const std::size_t size = text.size() < memory.size() ? text.size() : memory.size();
+  std::memmove(memory.data(), text.data(), size);
+  return {memory.data(), size};
+}
 
 // Calls `each(line)` for every header line of `head`, without line end.
 template <typename Each>

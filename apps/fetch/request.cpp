@@ -57,6 +57,8 @@ class Builder {
     }
     add_given();
     add_body();
+    // What a stale connection swallowed before the first byte of an answer is sent again, whatever the method: curl does so.
+    request_.set_idempotent(true);
     return request_.error();
   }
 

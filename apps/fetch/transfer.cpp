@@ -13,15 +13,6 @@
 namespace pollux::fetch {
 namespace {
 
-using http::ResponseBodyState;
-
-// The whole of `text`, or as much as fits.
-std::string_view keep(std::string_view text, std::span<char> memory) {
-  const std::size_t size = std::min(text.size(), memory.size());
-  std::memmove(memory.data(), text.data(), size);
-  return {memory.data(), size};
-}
-
 bool matches(std::string_view wanted, std::uint16_t wanted_port, std::string_view host, std::uint16_t port) {
   return (wanted.empty() || base::equal_ignoring_case(wire::strip_brackets(wanted), wire::strip_brackets(host))) &&
          (wanted_port == 0 || wanted_port == port);
@@ -55,6 +46,7 @@ void Transfer::begin_attempt() {
   report_.url = job_->url;
   report_.number = job_->number;
   report_.filename = job_->output.path;
+  report_.url_effective = job_->text.empty() ? job_->url : job_->text;
   report_.method = shown_method(options(), default_method(options(), !job_->upload.empty()));
   failure_ = {};
   output_.start(job_->output);
@@ -101,7 +93,6 @@ void Transfer::set_hop(std::string_view url) {
   const auto parsed = wire::parse_url(hop_.url);
   host_ = parsed ? wire::strip_brackets(parsed->hostname) : std::string_view{};
   port_ = parsed ? wire::effective_port(*parsed) : std::uint16_t{0};
-  report_.scheme = parsed && parsed->scheme == "https" ? "HTTPS" : "HTTP";
   session_.verbose.about(host_, port_);
 }
 
@@ -147,7 +138,7 @@ void Transfer::begin_hop() {
   retry_after_s_ = 0;
   next_ = Next::end;
   report_.headers = 0;
-  report_.downloaded = 0;
+  report_.downloaded = report_.uploaded = 0;
   report_.head = {};
   const RequestParts parts{.options = options(),
                            .jar = session_.jar,
@@ -226,7 +217,9 @@ void Transfer::follow() {
     finish({ExitCode::too_many_redirects, {"Maximum (", most.view(), ") redirects followed"}});
     return;
   }
-  const auto parsed = wire::parse_url(report_.redirect_url);
+  ++report_.redirects;
+  const std::string_view target = std::exchange(report_.redirect_url, std::string_view{});
+  const auto parsed = wire::parse_url(target);
   if (!parsed) {
     finish({ExitCode::url_malformat, "The redirect target URL could not be parsed"});
     return;
@@ -251,243 +244,28 @@ void Transfer::follow() {
   hop_.is_same_name = first && base::equal_ignoring_case(first->hostname, parsed->hostname);
   hop_.is_trusted = is_trusted(*parsed);
   if (parsed->has_user) {
-    hop_.credentials = credentials_of(report_.redirect_url, memory_.credentials);
+    hop_.credentials = credentials_of(target, memory_.credentials);
   } else if (!hop_.is_trusted) {
     hop_.credentials = {};
   }
-  ++report_.redirects;
   report_.redirect = since_beginning(now());
-  set_hop(report_.redirect_url);
-  report_.redirect_url = {};
+  set_hop(target);
   session_.verbose.note("Issue another request to this URL: '", hop_.url, "'");
   begin_hop();
-}
-
-// ---- answers
-
-void Transfer::answered(http::Response& response) {
-  if (!response) {
-    failed(response.error());
-    return;
-  }
-  response_ = std::move(response);
-  look_at_head();
-}
-
-// Counts and keeps a head, 1xx too.
-void Transfer::take_head(std::string_view text) {
-  report_.head = keep(text, memory_.head);
-  report_.header_bytes += text.size();
-  report_.headers = 0;
-  for_each_header(text, [&](std::string_view) { ++report_.headers; });
-}
-
-void Transfer::show_head(std::string_view text) {
-  if (session_.head_file >= 0) {
-    static_cast<void>(write_all(session_.head_file, text));
-  }
-  if (options().include && !output_.write(text)) {
-    cannot_write_ = true;
-  }
-}
-
-void Transfer::look_at_head() {
-  const wire::Fields fields = response_.fields();
-  report_.status = response_.status();
-  report_.version = response_.version();
-  body_size_ = response_.content_length().value_or(0);
-  is_chunked_ = fields.has_token(wire::FieldId::transfer_encoding, "chunked");
-  retry_after_s_ = base::parse_decimal(fields.get("Retry-After").value_or(""), 86400).value_or(0);
-  if (session_.jar != nullptr) {
-    const wire::Url& url = trip_.request().url();
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-      if (fields.id(i) == wire::FieldId::set_cookie) {
-        session_.jar->store({.host = url.hostname, .path = url.path, .is_secure = trip_.request().is_https()},
-                            fields[i].value, session_.loop.port().wall_clock());
-      }
-    }
-  }
-  find_redirect();
-  is_unwanted_ = report_.status == 416 && hop_.resume_from != 0;
-  std::string_view shown = response_.head_text();
-  const Failure refused = refuse_head();
-  if (refused && refused.code() == ExitCode::http_returned_error) {
-    // As curl does: what it fails for is found at the empty line, which is not shown any more.
-    shown.remove_suffix(shown.ends_with("\r\n") ? 2 : 1);
-  }
-  state_ = State::reading;
-  show_head(shown);
-  if (cannot_write_) {
-    finish({ExitCode::write_error, "Failure writing output to destination"});
-    return;
-  }
-  if (refused) {
-    finish(refused);
-    return;
-  }
-  if (report_.status == 101) {
-    take_upgrade();
-    return;
-  }
-  const bool refuses_expect = report_.status == 417 && is_expecting_ && hop_.may_expect;
-  const bool redirects = options().follow && !report_.redirect_url.empty();
-  next_ = refuses_expect ? Next::again : redirects ? Next::redirect : Next::end;
-  if (next_ != Next::end || is_unwanted_) {
-    session_.verbose.note("Ignoring the response-body");
-    state_ = State::skipping;
-  }
-  response_.on_body(net::callback<&Transfer::body_came>(*this));
-  body_came();
-}
-
-bool Transfer::is_refused_by_status() const {
-  return (options().fail || options().fail_with_body) && report_.status >= 400 &&
-         !(report_.status == 416 && hop_.resume_from != 0);
-}
-
-// What ends a transfer as soon as its head is known.
-Failure Transfer::refuse_head() {
-  if (is_refused_by_status() && !options().fail_with_body) {
-    return {ExitCode::http_returned_error,
-            {"The requested URL returned error: ", base::Decimal{static_cast<std::uint64_t>(report_.status)}.view()}};
-  }
-  const bool follows = options().follow && !report_.redirect_url.empty();
-  const bool resumes = hop_.resume_from != 0 && job_->upload.empty() && hop_.method == "GET" && !follows;
-  if (resumes && report_.status < 300 && !response_.fields().get(wire::FieldId::content_range)) {
-    if (body_size_ == hop_.resume_from) {
-      session_.verbose.note("The entire document is already downloaded");
-      is_unwanted_ = true;
-      return {};
-    }
-    return {ExitCode::range_error, "HTTP server doesn't seem to support byte ranges. Cannot resume."};
-  }
-  if (options().filesize_max != 0 && body_size_ > options().filesize_max && !follows && hop_.method != "HEAD") {
-    return {ExitCode::filesize_exceeded, "Maximum file size exceeded"};
-  }
-  const std::string_view coding = response_.fields().get(wire::FieldId::content_encoding).value_or("");
-  const bool has_body = response_.body_state() == ResponseBodyState::more;
-  if (options().compressed && has_body && !follows && !coding.empty() && !response_.is_decoded() &&
-      !base::equal_ignoring_case(coding, "identity")) {
-    return {ExitCode::bad_content_encoding,
-            "Unrecognized content encoding type. pollux-fetch understands gzip and deflate."};
-  }
-  return {};
-}
-
-void Transfer::find_redirect() {
-  report_.redirect_url = {};
-  const auto location = response_.fields().get(wire::FieldId::location);
-  if (report_.status < 300 || report_.status > 399 || !location || location->empty()) {
-    return;
-  }
-  const auto base = wire::parse_url(hop_.url);
-  const auto reference = wire::parse_url(*location);
-  if (base && reference) {
-    // A user of the old URL is nothing for the new one.
-    wire::Url from = *base;
-    from.user = from.password = {};
-    from.has_user = from.has_password = false;
-    if (const auto resolved = wire::resolve_reference(from, *reference, memory_.next)) {
-      report_.redirect_url = *resolved;
-      return;
-    }
-  }
-  // Not a URL: kept as it is, so that following it fails and says so.
-  report_.redirect_url = keep(*location, memory_.next);
-}
-
-// 101 that nobody asked for: what came behind the head is the body, as in curl.
-void Transfer::take_upgrade() {
-  auto upgraded = response_.upgrade();
-  if (upgraded) {
-    const Failure failure = take(upgraded->received);
-    upgraded->stream.close();
-    finish(failure);
-    return;
-  }
-  finish({});
-}
-
-// Takes one piece of the body.
-Failure Transfer::take(std::string_view piece) {
-  if (state_ == State::skipping) {
-    return {};
-  }
-  if (output_.is_binary_for_terminal(piece)) {
-    return {ExitCode::write_error,
-            "Binary output can mess up your terminal. Use \"--output -\" to tell pollux-fetch to output it anyway"};
-  }
-  session_.verbose.body(false, piece.size(), output_.is_standard() && ::isatty(STDOUT_FILENO) == 1);
-  if (!output_.write(piece)) {
-    return {ExitCode::write_error, "Failure writing output to destination"};
-  }
-  if (options().filesize_max != 0 && output_.written() > options().filesize_max) {
-    return {ExitCode::filesize_exceeded, "Maximum file size exceeded"};
-  }
-  return {};
-}
-
-void Transfer::body_came() {
-  if (state_ != State::reading && state_ != State::skipping) {
-    return;
-  }
-  while (!response_.body().empty()) {
-    const std::string_view body = response_.body();
-    const std::size_t size = rate_.allow(body.size(), now());
-    if (size == 0) {
-      timer_.start(RateLimit::pause);
-      return;
-    }
-    if (const Failure failure = take(body.substr(0, size))) {
-      finish(failure);
-      return;
-    }
-    rate_.moved(size);
-    response_.consume(size);
-  }
-  report_.downloaded = response_.body_received();
-  switch (response_.body_state()) {
-    case ResponseBodyState::more:
-      return;
-    case ResponseBodyState::complete:
-      body_over();
-      return;
-    case ResponseBodyState::failed:
-    case ResponseBodyState::closed:
-      failed(response_.error());
-      return;
-  }
-}
-
-void Transfer::body_over() {
-  response_.close();
-  switch (next_) {
-    case Next::redirect:
-      follow();
-      return;
-    case Next::again:
-      hop_.may_expect = false;
-      begin_hop();
-      return;
-    case Next::end:
-      break;
-  }
-  if (is_refused_by_status()) {
-    finish({ExitCode::http_returned_error,
-            {"The requested URL returned error: ", base::Decimal{static_cast<std::uint64_t>(report_.status)}.view()}});
-    return;
-  }
-  finish({});
 }
 
 // ---- ends
 
 FailureContext Transfer::context() const {
   const auto parsed = wire::parse_url(hop_.url);
+  const http::ProxySettings* settings = session_.transport.config().proxy;
+  const bool is_proxied = session_.proxy != nullptr && settings != nullptr && parsed &&
+                          settings->select(parsed->scheme, parsed->hostname, port_) != nullptr;
   return {.host = host_,
           .port = port_,
-          .proxy = session_.proxy_host,
-          .is_socks = session_.is_socks,
+          .proxy = is_proxied ? session_.proxy->host() : std::string_view{},
+          .proxy_port = is_proxied ? session_.proxy->port() : std::uint16_t{0},
+          .is_socks = is_proxied && session_.proxy->kind() != http::ProxyKind::http,
           .scheme = parsed ? parsed->scheme : std::string_view{"http"},
           .has_interim = has_interim_,
           .is_chunked = is_chunked_,
@@ -505,7 +283,6 @@ void Transfer::failed(const http::CallError& error) {
 
 void Transfer::finish(const Failure& failure) {
   failure_ = failure;
-  report_.downloaded = std::max(report_.downloaded, response_.body_received());
   if (hop_.has_body && (upload_.sent() != 0 || upload_.size())) {
     report_.uploaded = upload_.sent();
   }
@@ -626,6 +403,7 @@ void Transfer::traced(const http::Trace& trace) {
       report_.pretransfer = since_beginning(trace.at);
       report_.remote = trip_.remote();
       report_.local = trip_.local();
+      report_.scheme = trip_.request().is_https() ? "HTTPS" : "HTTP";
       break;
     case TraceEvent::wrote_head:
       report_.request_bytes += trace.text.size();
@@ -646,6 +424,7 @@ void Transfer::traced(const http::Trace& trace) {
     case TraceEvent::got_interim:
       has_interim_ = true;
       report_.status = trace.status;
+      report_.version = wire::http_1_1;
       take_head(trace.text);
       show_head(trace.text);
       break;

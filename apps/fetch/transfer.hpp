@@ -23,6 +23,7 @@
 #include "apps/fetch/upload.hpp"
 #include "apps/fetch/verbose.hpp"
 #include "stack/http/cookie_jar.hpp"
+#include "stack/http/proxy.hpp"
 #include "stack/http/round_trip.hpp"
 #include "stack/http/transport.hpp"
 #include "stack/net/loop.hpp"
@@ -38,9 +39,8 @@ struct Session {
   http::Transport& transport;
   http::CookieJar* jar = nullptr;
   Verbose& verbose;
-  int head_file = -1;             // -D
-  std::string_view proxy_host{};  // empty: none
-  bool is_socks = false;
+  int head_file = -1;  // -D
+  const http::Proxy* proxy = nullptr;
 };
 
 struct TransferMemory {

@@ -108,7 +108,7 @@ ProxyChoice choose_proxy(const Options& options, http::Proxy& proxy, http::Proxy
   if (settings.set_no_proxy(direct) != http::ProxyError::none) {
     return {.failure = {ExitCode::bad_function_argument, "The list of --noproxy is too long"}};
   }
-  return {.is_on = true, .is_socks = proxy.kind() != http::ProxyKind::http, .failure = {}};
+  return {.is_on = true, .failure = {}};
 }
 
 Failure pin_names(const Options& options, net::Resolver& resolver) {

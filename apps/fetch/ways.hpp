@@ -12,7 +12,6 @@ namespace pollux::fetch {
 
 struct ProxyChoice {
   bool is_on = false;
-  bool is_socks = false;
   Failure failure{};
 };
 

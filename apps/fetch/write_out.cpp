@@ -387,7 +387,7 @@ class Writer {
       case Variable::filename_effective:
         return report_.filename;
       case Variable::http_version:
-        return report_.version.major == 0 ? "0" : report_.version.minor == 0 ? "1.0" : "1.1";
+        return report_.version.major == 0 ? "0" : report_.version.minor == 0 ? "1" : "1.1";
       case Variable::local_ip:
         return address(report_.local);
       case Variable::remote_ip:
