@@ -566,6 +566,9 @@ void PersistConn::fail(CallError error) noexcept {
   const bool is_stale = error.cause == CallCause::closed || error.cause == CallCause::lost;
   const bool may_retry = reused_ && is_stale && received_ == 0 && may_repeat && may_rewind;
   const bool begun_body = sender_.has_begun_body();
+  if (head_came_) {
+    trip.body_received_ = reader_.body_received();
+  }
   if (may_retry) {
     trace(TraceEvent::retry);
   }

@@ -135,6 +135,7 @@ void PersistConn::reader_failed() noexcept {
       break;
     case wire::ReadError::framing:
       error.cause = CallCause::malformed_framing;
+      error.status = static_cast<int>(reader_.framing_error());
       break;
     case wire::ReadError::chunk:
       error.cause = CallCause::malformed_chunk;
