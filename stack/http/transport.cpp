@@ -46,9 +46,9 @@ void Transport::start(RoundTrip& trip) noexcept {
     end(trip, {.stage = CallStage::check, .cause = cause});
     return;
   }
-  trip.asks_gzip_ = trip.options_.decode && !config_.disable_compression && decoders_reserved_ < limits_.decoders &&
-                    trip.request_.method_id() != wire::Method::head && !trip.request_.find("Accept-Encoding") &&
-                    !trip.request_.find("Range");
+  trip.asks_gzip_ = trip.options_.decode && !config_.disable_compression && DecoderPool::is_built() &&
+                    decoders_reserved_ < limits_.decoders && trip.request_.method_id() != wire::Method::head &&
+                    !trip.request_.find("Accept-Encoding") && !trip.request_.find("Range");
   decoders_reserved_ += trip.asks_gzip_ ? 1 : 0;
   trip.queue_ = RoundTrip::Queue::fresh;
   fresh_.push_back(trip);
@@ -200,17 +200,17 @@ bool Transport::has_work() const noexcept {
 }
 
 port::Time Transport::prepare(net::PollSet& set, port::Time now) {
-  port::Time until = has_work() ? now : port::never;
+  deadline_ = port::never;
   const auto add = [&](PersistConn& conn) {
-    until = port::earliest(until, conn.prepare(set, conns_.index_of(conn) * tokens_each));
+    deadline_ = port::earliest(deadline_, conn.prepare(set, conns_.index_of(conn) * tokens_each));
   };
   dialing_.for_each(add);
   active_.for_each(add);
   idle_.for_each(add);
   host_list_.for_each([&](HostEntry& host) {
-    host.idle_wait.for_each([&](RoundTrip& trip) { until = port::earliest(until, trip.deadline_); });
+    host.idle_wait.for_each([&](RoundTrip& trip) { deadline_ = port::earliest(deadline_, trip.deadline_); });
   });
-  return until;
+  return has_work() ? now : deadline_;
 }
 
 void Transport::ready(std::uint32_t token, port::Events events, port::Time) {
@@ -224,6 +224,9 @@ void Transport::parked_ready(std::uint32_t, port::Events, port::Time) {
 }
 
 void Transport::expire(port::Time now) {
+  if (now < deadline_) {
+    return;
+  }
   const auto expire_one = [](PersistConn& conn) { conn.expire(); };
   dialing_.for_each(expire_one);
   active_.for_each(expire_one);

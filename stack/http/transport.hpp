@@ -213,6 +213,9 @@ class Transport final : public net::Driver {
   bool closing_idle_ = false;      // close_idle_connections() was called and no round trip has looked for one since
   RoundTrip* running_ = nullptr;   // whose callback runs; it may end it
   std::uint32_t decoders_reserved_ = 0;
+  // The earliest of all deadlines as prepare() saw them. What events set since is later than their turn's now, so before this
+  // nothing can have expired, and nobody needs to be asked.
+  port::Time deadline_ = port::never;
   bool send_soon_ = false;     // a connection has something to send that no event told of
   bool serve_soon_ = false;    // somebody waits for something that has become free
   bool check_dials_ = false;   // the resolver has moved a dialer
