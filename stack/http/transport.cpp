@@ -225,6 +225,8 @@ void Transport::parked_ready(std::uint32_t, port::Events, port::Time) {
 
 void Transport::expire(port::Time now) {
   if (now < deadline_) {
+    // The resolver may have moved a dialer without saying so; its user wants to know when names were there.
+    dialing_.for_each([](PersistConn& conn) { conn.check_dial(); });
     return;
   }
   const auto expire_one = [](PersistConn& conn) { conn.expire(); };
