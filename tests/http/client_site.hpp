@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "port/fault/fault_port.hpp"
 #include "stack/base/text.hpp"
 #include "stack/http/client.hpp"
 #include "stack/net/resolver.hpp"
@@ -69,6 +70,7 @@ struct ClientSiteOptions {
   bool decode = false;
   http::TransportTimeouts timeouts{};
   CallSizes sizes{};
+  port::FaultPlan faults{};
 };
 
 class ClientSite {
@@ -76,7 +78,8 @@ class ClientSite {
   explicit ClientSite(const ClientSiteOptions& options = {})
       : storage{std::make_unique<Storage>()},
         sizes_{options.sizes},
-        loop{talk.port(), storage->loop.memory()},
+        faults{talk.port(), options.faults},
+        loop{faults, storage->loop.memory()},
         resolver{{.loop = loop, .memory = storage->resolver.memory()}},
         transport{{.loop = loop,
                    .memory = storage->transport.memory(),
@@ -176,6 +179,7 @@ class ClientSite {
   std::unique_ptr<SizedCallMemory> memory_;
 
  public:
+  port::FaultPort faults;  // breaks nothing unless it is told to
   net::Loop loop;
   net::Resolver resolver;
   http::Transport transport;
