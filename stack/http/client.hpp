@@ -38,6 +38,7 @@ struct Redirect {
   std::string_view method{};  // of the next request
   std::uint32_t count = 0;    // redirects followed so far
 };
+// Asked before each redirect that the rules and `redirects_max` allow. The views are valid during the call.
 struct RedirectCheck {
   Follow (*check)(void* object, const Redirect& redirect) = nullptr;
   void* object = nullptr;
@@ -82,6 +83,7 @@ struct CallOptions {
   bool keep_method_303 = false;
 };
 
+// What happens when a part of it is too small is in the README's table.
 struct CallMemory {
   RoundTripMemory request;
   std::span<char> url_next;  // where a Location is resolved
@@ -107,6 +109,7 @@ class Call {
   // The request to be made: start() it, add fields and a body, then go(). Fields are sent on every hop (see the rules for Authorization and
   // Cookie above); user and password of the URL become Basic credentials unless there is an Authorization field.
   [[nodiscard]] ClientRequest& request() noexcept { return trip_.request(); }
+  // Without a new start() it repeats the last hop's request.
   void go(net::Callback<Response&> answered, const CallOptions& options = {}) noexcept;
 
   // In one line (net/http: Get, Head, Post, PostForm). `body` outlives the call. `form` is "a=1&b=2", already encoded.
@@ -117,6 +120,8 @@ class Call {
   void post_form(std::string_view url, std::string_view form, net::Callback<Response&> answered,
                  const CallOptions& options = {}) noexcept;
 
+  // Ends it, at any moment: `answered`, if it is still due, gets CallCause::cancelled in a turn; a body under way fails with it. Allowed in
+  // every callback, the hook and the trace callback too.
   void cancel() noexcept;
   void resume_body() noexcept { trip_.resume_body(); }
 
