@@ -45,9 +45,10 @@ enum class DecodeError : std::uint8_t {
 
 struct DecodeLimits {
   std::uint64_t size_max = std::uint64_t{1} << 30;  // decoded bytes; 0: no limit
-  // Decoded bytes for each raw byte, looked at from ratio_from decoded bytes on; 0: no limit. Deflate itself cannot go beyond 1032.
+  // Decoded bytes for each raw byte, looked at from ratio_from decoded bytes on; 0: no limit. Deflate itself cannot go beyond 1032, and an
+  // honest file of some megabytes may come near.
   std::uint32_t ratio_max = 200;
-  std::uint64_t ratio_from = 1 << 20;
+  std::uint64_t ratio_from = 16 << 20;
 };
 
 // What a decoder brings for zlib. zlib 1.2.13 takes 112 + 7,160 bytes when it begins and 32,768 for its window with the first data, whatever the
