@@ -137,9 +137,7 @@ void Transfer::begin_hop() {
   body_size_ = 0;
   retry_after_s_ = 0;
   next_ = Next::end;
-  report_.headers = 0;
   report_.downloaded = report_.uploaded = 0;
-  report_.head = {};
   const RequestParts parts{.options = options(),
                            .jar = session_.jar,
                            .now = session_.loop.port().wall_clock(),
@@ -287,6 +285,7 @@ void Transfer::finish(const Failure& failure) {
     report_.uploaded = upload_.sent();
   }
   response_.close();
+  session_.verbose.end();
   if (trip_.is_under_way()) {
     state_ = State::done;  // nobody listens any more
     trip_.cancel();
@@ -402,7 +401,11 @@ void Transfer::traced(const http::Trace& trace) {
     case TraceEvent::got_conn:
       report_.pretransfer = since_beginning(trace.at);
       report_.remote = trip_.remote();
-      report_.local = trip_.local();
+      if (connection_ != trace.connection) {
+        connection_ = trace.connection;
+        local_ = trip_.local();
+      }
+      report_.local = local_;
       report_.scheme = trip_.request().is_https() ? "HTTPS" : "HTTP";
       break;
     case TraceEvent::wrote_head:

@@ -90,6 +90,7 @@ class Transfer {
   void look_at_head();
   void take_head(std::string_view text);
   void show_head(std::string_view text);
+  void show_trailers();
   [[nodiscard]] Failure refuse_head();
   void find_redirect();
   [[nodiscard]] bool is_refused_by_status() const;
@@ -142,6 +143,8 @@ class Transfer {
   std::string_view to_host_{};   // --connect-to
   std::uint64_t body_size_ = 0;  // declared
   std::uint64_t retry_after_s_ = 0;
+  std::uint32_t connection_ = 0;  // the one in use, and our end of it
+  port::Address local_{};
   bool has_interim_ = false;
   bool is_chunked_ = false;
   bool was_refused_ = false;  // nobody listens there: --retry-connrefused

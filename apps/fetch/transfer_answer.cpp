@@ -197,8 +197,20 @@ void Transfer::body_came() {
   }
 }
 
+// The fields behind a chunked body are headers too: shown where they come.
+void Transfer::show_trailers() {
+  const wire::Fields fields = response_.trailers();
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    base::TextWriter line{memory_.scratch};
+    line.put(fields[i].name).put(": ").put(fields[i].value).put("\r\n");
+    show_head(line.view());
+  }
+}
+
 void Transfer::body_over() {
+  show_trailers();
   response_.close();
+  session_.verbose.end();
   switch (next_) {
     case Next::redirect:
       follow();
@@ -210,6 +222,10 @@ void Transfer::body_over() {
       return;
     case Next::end:
       break;
+  }
+  if (cannot_write_) {
+    finish({ExitCode::write_error, "Failure writing output to destination"});
+    return;
   }
   if (is_refused_by_status()) {
     finish({ExitCode::http_returned_error,

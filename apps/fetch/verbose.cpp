@@ -50,6 +50,13 @@ void Verbose::note(std::string_view text, std::string_view more, std::string_vie
   }
 }
 
+void Verbose::end() {
+  if (is_on_ && is_open_) {
+    is_open_ = told_data_ = false;
+    Paper{}.put("* Closing connection ").put_decimal(connection_).put("\n");
+  }
+}
+
 void Verbose::lines(char sign, std::string_view head) {
   told_data_ = false;
   Paper paper;
@@ -95,6 +102,8 @@ void Verbose::trace(const http::Trace& trace) {
           .put(")\n");
       return;
     case TraceEvent::got_conn:
+      is_open_ = true;
+      connection_ = number_of(trace);
       if (trace.reused) {
         told_data_ = false;
         Paper{}
@@ -125,11 +134,11 @@ void Verbose::trace(const http::Trace& trace) {
       note("Connection died, retrying on another one");
       return;
     case TraceEvent::put_idle:
-      told_data_ = false;
+      told_data_ = is_open_ = false;
       Paper{}.put("* Connection #").put_decimal(number_of(trace)).put(" to host ").put(host_).put(" left intact\n");
       return;
     case TraceEvent::closed:
-      told_data_ = false;
+      told_data_ = is_open_ = false;
       Paper{}.put("* Closing connection ").put_decimal(number_of(trace)).put("\n");
       return;
     case TraceEvent::get_conn:

@@ -21,6 +21,8 @@ class Verbose {
   }
   void note(std::string_view text, std::string_view more = {}, std::string_view end = {});
   void trace(const http::Trace& trace);
+  // The transfer is over. A connection of which nothing was said was closed.
+  void end();
   // "{ [5 bytes data]", once for each run of them, and not when the data itself goes to the terminal.
   void body(bool is_upload, std::size_t size, bool is_shown);
 
@@ -29,6 +31,8 @@ class Verbose {
 
   bool is_on_;
   bool told_data_ = false;
+  bool is_open_ = false;  // the connection's end was not told yet
+  std::uint32_t connection_ = 0;
   std::string_view host_{};
   std::uint16_t port_ = 0;
 };
