@@ -15,7 +15,9 @@ function median(text, values, count, i, j, swap) {
   id = $1 SUBSEP $2 SUBSEP $3
   if (!(id in seen)) { seen[id] = 1; order[++ids] = id }
   all_values[id] = all_values[id] " " $4
-  if (NF > 4) all_ns[id] = all_ns[id] " " $5
+  if ($1 == "client_calls") {
+    for (i = 5; i < NF; i += 2) call_names[id] = call_names[id] " " $i " " $(i + 1)
+  } else if (NF > 4) all_ns[id] = all_ns[id] " " $5
   if (!(($1, $3) in key_seen)) { key_seen[$1, $3] = 1; keys[$1] = keys[$1] " " $3 }
 }
 
@@ -39,6 +41,58 @@ function bound(what, got, sign, limit, shown, ok) {
   printf "  %-58s %9s  %s %-7s %s\n", what, sprintf(shown, got), sign, limit, ok ? "PASS" : "below"
   bounds = bounds (bounds == "" ? "" : ",\n") sprintf("    {\"what\": \"%s\", \"value\": %s, \"bound\": \"%s %s\", \"pass\": %s}", \
                                                       what, sprintf("%.4g", got), sign, limit, ok ? "true" : "false")
+}
+
+# The same of processor time per request: how many times as much work SERVER does in a second of processor time as OTHER.
+function ns_ratio(group, server, other, key, mine, theirs, count, i, text) {
+  count = split(all_ns[group, server, key], mine, " ")
+  split(all_ns[group, other, key], theirs, " ")
+  for (i = 1; i <= count; ++i) text = text " " (mine[i] + 0 > 0 ? theirs[i] / mine[i] : 0)
+  return median(text)
+}
+
+function client_tables(list, count, i, names, name_count, j) {
+  if (keys["client"] == "") return
+  name_count = split("client_limit client_pollux client_curl client_go", names, " ")
+  printf "\nUser-space instructions per request (callgrind, 16 connections); system calls per request (strace -c, 1 and 16 connections)\n"
+  for (j = 1; j <= name_count; ++j) {
+    if (!(("client", names[j], 16) in all_values)) continue
+    printf "  %-14s %7s ", names[j], value("client_instructions", names[j], 16)
+    printf "   1: %5s =%s\n", value("client_calls", names[j], 1), call_names["client_calls", names[j], 1]
+    printf "  %-14s %7s   16: %5s =%s\n", "", "", value("client_calls", names[j], 16), call_names["client_calls", names[j], 16]
+  }
+  printf "\nClients, keep-alive, small GET: requests/s, ratio to client_limit; processor time of the client per request, ratio of the work done in it\n"
+  printf "  %-6s", "active"
+  for (j = 1; j <= name_count; ++j) if (("client", names[j], 16) in all_values) printf " %33s", names[j]
+  printf "\n"
+  count = split(keys["client"], list, " ")
+  for (i = 1; i <= count; ++i) {
+    printf "  %-6s", list[i]
+    for (j = 1; j <= name_count; ++j) {
+      if (!(("client", names[j], list[i]) in all_values)) continue
+      printf " %11.0f %5.2f %6.2f us %5.2f", value("client", names[j], list[i]), ratio("client", names[j], "client_limit", list[i]), \
+             ns("client", names[j], list[i]) / 1000, ns_ratio("client", names[j], "client_limit", list[i])
+    }
+    printf "\n"
+  }
+}
+
+# Requests per second of processor time: what the core would do if nobody else wanted it.
+function client_bounds(list, count, i) {
+  count = split(keys["client"], list, " ")
+  for (i = 1; i <= count; ++i) {
+    if (list[i] < 16) continue
+    bound("client, " list[i] " at a time: work per second of the bare poll loop", \
+          ns_ratio("client", "client_pollux", "client_limit", list[i]), ">=", 0.8, "%.2f")
+    if (("client", "client_curl", list[i]) in all_values) {
+      bound("client, " list[i] " at a time: work per second of libcurl multi", \
+            ns_ratio("client", "client_pollux", "client_curl", list[i]), ">=", 2.2, "%.2f")
+    }
+    if (("client", "client_go", list[i]) in all_values) {
+      bound("client, " list[i] " at a time: work per second of Go", \
+            ns_ratio("client", "client_pollux", "client_go", list[i]), ">=", 2, "%.2f")
+    }
+  }
 }
 
 function rate_table(group, title, servers, reference, all, count, names, name_count, list, list_count, i, j, key) {
@@ -65,6 +119,7 @@ function rate_table(group, title, servers, reference, all, count, names, name_co
 }
 
 function count_tables(servers, count, i, names, j, list) {
+  if (keys["instructions"] == "") return
   printf "\nUser-space instructions per request (callgrind) and system calls per small GET (strace -c)\n"
   count = split("pollux-hello limit_poll nginx", servers, " ")
   for (i = 1; i <= count; ++i) {
@@ -120,6 +175,7 @@ END {
   rate_table("pipelined", "Sixteen requests in one segment", "limit_poll pollux nginx", "limit_poll")
   rate_table("idle", "Active connections among 1,000 idle ones", "limit_epoll pollux nginx limit_poll", "limit_epoll")
   memory_table()
+  client_tables()
 
   printf "\nBounds\n"
   bound("instructions, small GET", value("instructions", "pollux-hello", "small"), "<=", 2500, "%d")
@@ -141,6 +197,7 @@ END {
           ratio("idle", "pollux", "limit_epoll", 1), ">=", 0.9, "%.2f")
   }
   bound("1,000 idle connections: resident KiB", value("memory_rss", "hello_many", 1000), "<=", 2048, "%d")
+  client_bounds()
   write_json()
   if (mode != "counts" && json != "") printf "\nAll medians: %s\n", json
   exit strict == "yes" && missed > 0 ? 1 : 0
