@@ -13,6 +13,8 @@ namespace {
 
 using http::CallCause;
 
+constexpr std::string_view our_name = "pollux-fetch/" POLLUX_VERSION;
+
 // curl sends a body of more than this only when the server has agreed to take it.
 constexpr std::uint64_t expect_from = 1024 * 1024;
 
@@ -46,7 +48,7 @@ class Builder {
     }
     add_authorization();
     add_range();
-    add_ours("User-Agent", options_.user_agent.value_or("pollux-fetch/" POLLUX_VERSION));
+    add_ours("User-Agent", options_.user_agent ? std::string_view{*options_.user_agent} : our_name);
     add_ours("Accept", options_.data_is_json ? "application/json" : "*/*");
     if (!hop_.referer.empty()) {
       add_ours("Referer", hop_.referer);
