@@ -35,6 +35,7 @@ struct HostEntry {
   base::List<RoundTrip, &RoundTrip::idle_wait> idle_wait;  // first in first out
   base::List<RoundTrip, &RoundTrip::dial_wait> dial_wait;  // max_conns_per_host is reached; first in first out
   std::uint32_t conns = 0;                                 // dialing, active and idle
+  std::uint32_t slot_waiters = 0;                          // may dial and wait for a slot, in the transport's list
   std::uint32_t unswept = 0;                               // closed in this turn
   std::uint32_t round_trips = 0;                           // under way
   base::ListLink<HostEntry> link;

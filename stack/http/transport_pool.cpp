@@ -227,7 +227,7 @@ PersistConn* Transport::take_idle(HostEntry& host) noexcept {
 }
 
 bool Transport::may_dial(const HostEntry& host) const noexcept {
-  return config_.max_conns_per_host == 0 || host.conns < config_.max_conns_per_host;
+  return config_.max_conns_per_host == 0 || host.conns + host.slot_waiters < config_.max_conns_per_host;
 }
 
 // A slot for a dial of `trip`, or a place in the queue for one.
@@ -238,6 +238,7 @@ void Transport::take_slot(RoundTrip& trip) noexcept {
   }
   ++counters_.waited_for_slot;
   trip.queue_ = RoundTrip::Queue::slot;
+  ++trip.host_->slot_waiters;  // it keeps its permit to dial
   slot_wait_.push_back(trip);
 }
 
@@ -299,6 +300,8 @@ void Transport::unqueue_dial(RoundTrip& trip) noexcept {
       break;
     case RoundTrip::Queue::slot:
       slot_wait_.remove(trip);
+      --trip.host_->slot_waiters;
+      serve_soon_ = serve_soon_ || !trip.host_->dial_wait.is_empty();
       break;
   }
   trip.queue_ = RoundTrip::Queue::none;
@@ -437,14 +440,16 @@ std::string_view Transport::check() const noexcept {
   std::size_t conns = 0;
   std::size_t idle = 0;
   std::size_t round_trips = 0;
+  std::size_t slot_waiters = 0;
   for (const HostEntry* host = host_list_.front(); host != nullptr; host = host_list_.next(*host)) {
     conns += host->conns + host->unswept;
     idle += host->idle.size();
     round_trips += host->round_trips;
+    slot_waiters += host->slot_waiters;
     if (host->idle.size() > host->conns) {
       return "a host has more idle connections than connections";
     }
-    if (config_.max_conns_per_host != 0 && host->conns > config_.max_conns_per_host) {
+    if (config_.max_conns_per_host != 0 && host->conns + host->slot_waiters > config_.max_conns_per_host) {
       return "a host has more connections than max_conns_per_host";
     }
     if (host->dial_wait.size() > host->idle_wait.size()) {
@@ -456,6 +461,9 @@ std::string_view Transport::check() const noexcept {
   }
   if (idle != idle_.size()) {
     return "the hosts have other idle connections than the pool";
+  }
+  if (slot_waiters != slot_wait_.size()) {
+    return "the hosts count other waiters for a slot than there are";
   }
   if (hosts_.used() != host_list_.size()) {
     return "a host is not listed";
