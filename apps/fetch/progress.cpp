@@ -79,13 +79,15 @@ std::string_view meter_line(const Moved& moved, port::Duration elapsed, std::uin
   put_right(line, short_size(speed(moved.uploaded, elapsed), memory), 7);
   const auto spent = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(elapsed).count());
   const std::uint64_t rate = speed(done, elapsed);
-  const auto total = size == 0 || rate == 0 ? std::nullopt : std::optional{size / rate};
+  const bool is_known = size != 0 && rate != 0;
+  const std::uint64_t total = is_known ? size / rate : 0;
+  const auto shown = [is_known](std::uint64_t seconds) { return is_known ? std::optional{seconds} : std::nullopt; };
   line.put(' ');
-  put_time(line, total);
+  put_time(line, shown(total));
   line.put(' ');
   put_time(line, spent);
   line.put(' ');
-  put_time(line, total ? std::optional{*total - std::min(*total, spent)} : std::nullopt);
+  put_time(line, shown(total - std::min(total, spent)));
   put_right(line, short_size(speed_now, memory), 6);
   return line.view();
 }
