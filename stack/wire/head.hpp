@@ -4,7 +4,7 @@
 // stay where they are. Pure functions; no state, no I/O.
 //
 // Strict (RFC 9112, RFC 9110 section 5): two single spaces in a request line, names are tokens directly before the
-// colon, values hold no control byte but tab, no line folding (section 5.2 lets a server refuse it), a target holds
+// colon, values hold no control byte but tab, no line folding (section 5.2 lets a server refuse it; MessageReader unfolds those of responses), a target holds
 // visible ASCII only. A line may end in a bare LF (section 2.2), but CR is never accepted anywhere else. In a trailer
 // section every line ends in CRLF, as everywhere in the chunked coding. One thing is forgiven, as net/http does: more
 // than one space before a status code.

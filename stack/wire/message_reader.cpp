@@ -38,6 +38,31 @@ constexpr bool is_cr_or_lf(char c) noexcept {
   return c == '\r' || c == '\n';
 }
 
+// Puts blanks in the place of line ends behind which a field line goes on (RFC 9112 section 5.2: a user agent must do so in a response; a
+// server refuses them). True if there was one in the head at the front of `data`, which is what `in` begins with. A line
+// that begins with a blank directly behind the start line continues nothing and stays.
+[[nodiscard]] bool unfold(const base::Buffer& in, std::string_view data) noexcept {
+  std::size_t scanned = 0;
+  const std::size_t size = find_head_end(data, scanned);
+  const std::span<char> head = in.mutable_data().first(size);
+  bool is_changed = false;
+  bool is_field = false;
+  for (std::size_t i = 0; i + 1 < head.size(); ++i) {
+    if (head[i] != '\n') {
+      continue;
+    }
+    if (is_field && base::is_blank(head[i + 1])) {
+      head[i] = ' ';
+      if (head[i - 1] == '\r') {
+        head[i - 1] = ' ';
+      }
+      is_changed = true;
+    }
+    is_field = true;
+  }
+  return is_changed;
+}
+
 }  // namespace
 
 MessageReader::MessageReader(Kind kind, std::span<Field> table, std::size_t head_size_max) noexcept
@@ -166,6 +191,9 @@ HeadError MessageReader::parse_head(std::string_view data) noexcept {
 // still need fits behind it.
 ReadEvent MessageReader::take_head(base::Buffer& in, std::string_view data) noexcept {
   HeadError error = parse_head(data);
+  if (error == HeadError::field_syntax && kind_ == Kind::response && unfold(in, data)) {
+    error = parse_head(data);
+  }
   if (error == HeadError::none && kind_ == Kind::request) {
     error = check_host(request_);
   }

@@ -169,6 +169,13 @@ inline const std::vector<Conversation>& response_conversations() {
        get},
       {"HTTP/1.1 20X Unknown\r\n\r\n", "failed head status_code", get},
       {"HTTP/1.12 200 OK\r\n\r\n", "failed head version_syntax", get},
+      // Folded lines: unfolded (RFC 9112 section 5.2), but nothing can be folded onto the status line.
+      {ok + "A: b\r\n\tc\r\n  d\nContent-Length:\r\n 3\r\n\r\nabc" + ok + "B: c\r\n \r\nContent-Length: 0\r\n\r\n",
+       "HTTP/1.1 200 OK {A=b  \tc    d, Content-Length=3}; sized 3 keep; abc; complete\n"
+       "HTTP/1.1 200 OK {B=c, Content-Length=0}; sized 0 keep; ; complete\n",
+       get},
+      {ok + " A: b\r\nContent-Length: 0\r\n\r\n", "failed head field_syntax", get},
+      {ok + "A: b\r\n c\r\nd\r\n\r\n", "failed head field_syntax", get},
       {"HTTP/1.1 200 OK\nContent-Length: 3\n\nabc", "HTTP/1.1 200 OK {Content-Length=3}; sized 3 keep; abc; complete\n",
        get},
       {ok + "bad header\r\n\r\n", "failed head field_syntax", get},
