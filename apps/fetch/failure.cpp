@@ -176,8 +176,11 @@ Failure failure_from(const CallError& error, const FailureContext& context) noex
     case CallCause::cannot_rewind:
       return {ExitCode::send_fail_rewind, "necessary data rewind wasn't possible"};
     case CallCause::closed:
-      return closed(error, context);
+      return error.stage == CallStage::proxy ? from_proxy(error, context) : closed(error, context);
     case CallCause::lost:
+      if (error.stage == CallStage::proxy) {
+        return from_proxy(error, context);
+      }
       if (is_connecting(error.stage)) {
         return not_connected(error, context, described);
       }

@@ -158,6 +158,8 @@ TEST(FetchFailure, HasCurlsStatus) {
       {{.stage = CallStage::connect, .cause = CallCause::unreachable}, host, 7, "Failed to connect"},
       {{.stage = CallStage::proxy, .cause = CallCause::proxy_refused, .status = 5}, socks, 97, "SOCKS5"},
       {{.stage = CallStage::proxy, .cause = CallCause::proxy_refused, .status = 403}, host, 56, "response 403"},
+      {{.stage = CallStage::proxy, .cause = CallCause::closed}, socks, 97, "SOCKS5"},
+      {{.stage = CallStage::proxy, .cause = CallCause::lost}, host, 56, "Proxy"},
       {{.stage = CallStage::head, .cause = CallCause::closed}, host, 52, "Empty reply from server"},
       {{.stage = CallStage::head, .cause = CallCause::closed, .bytes_received = 9},
        {.has_interim = true},
