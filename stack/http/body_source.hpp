@@ -18,6 +18,7 @@ struct PullResult {
   Kind kind = Kind::end;
   std::size_t size = 0;
 };
+// A source of a request may resume and cancel its round trip from within these calls, and must not destroy it.
 struct BodySource {
   // Writes up to out.size() (> 0) bytes. `offset` is how many it has given so far.
   PullResult (*pull)(void* object, std::span<char> out, std::uint64_t offset) = nullptr;

@@ -97,15 +97,21 @@ void PersistConn::enter(State state) noexcept {
 }
 
 void PersistConn::trace(TraceEvent event, std::string_view text, int status) noexcept {
-  const RoundTrip* trip = trip_ != nullptr ? trip_ : owner;
-  if (trip != nullptr && trip->options_.trace) {
-    trip->options_.trace({.event = event,
-                          .at = now(),
-                          .text = text,
-                          .address = &remote_,
-                          .status = status,
-                          .reused = reused_,
-                          .connection = serial_});
+  RoundTrip* trip = trip_ != nullptr ? trip_ : owner;
+  if (trip != nullptr) {
+    tell(*trip, event, text, status);
+  }
+}
+
+void PersistConn::tell(RoundTrip& trip, TraceEvent event, std::string_view text, int status) noexcept {
+  if (trip.options_.trace) {
+    trip.tell({.event = event,
+               .at = now(),
+               .text = text,
+               .address = &remote_,
+               .status = status,
+               .reused = reused_,
+               .connection = serial_});
   }
 }
 
@@ -326,7 +332,8 @@ port::Time PersistConn::deadline() const noexcept {
   }
   if (waits_continue_) {
     until = port::earliest(until, phase_deadline_);
-  } else if (sends_ && send_blocked_) {
+  }
+  if (sends_ && send_blocked_) {
     until = port::earliest(until, port::deadline_after(moved_at_, timeouts.write_stall));
   }
   if (!head_came_) {
@@ -398,14 +405,18 @@ void PersistConn::expire() noexcept {
     return;
   }
   if (rate_at_ <= time && head_came_ && !message_over_) {
-    const auto bytes = reader_.body_received() - rate_bytes_;
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(transport_.config().rate_window).count();
-    if (!body().empty() || bytes >= transport_.config().rate_min * static_cast<std::uint64_t>(seconds)) {
+    const std::uint64_t bytes = reader_.body_received() - rate_bytes_;
+    const auto window = std::chrono::duration_cast<std::chrono::milliseconds>(transport_.config().rate_window).count();
+    if (!body().empty() || bytes >= transport_.config().rate_min * static_cast<std::uint64_t>(window) / 1000) {
       rate_bytes_ = reader_.body_received();
       rate_at_ = time + transport_.config().rate_window;
       return;
     }
     fail(CallCause::too_slow);
+    return;
+  }
+  if (sends_ && send_blocked_ && port::deadline_after(moved_at_, timeouts.write_stall) <= time) {
+    fail(CallCause::timed_out);
     return;
   }
   if (head_came_ && !body().empty()) {
@@ -552,10 +563,12 @@ void PersistConn::fail(CallError error) noexcept {
     error.system_error = system_error_;
   }
   // What has come of the body is the caller's, before the error is.
-  if (head_came_ && is_of_peer(error.cause) && !body().empty() && !pending_error_) {
-    pending_error_ = error;
-    trip.body_due_ = true;
-    transport_.complete(trip);
+  if (head_came_ && is_of_peer(error.cause) && !body().empty()) {
+    if (!pending_error_) {
+      pending_error_ = error;
+      trip.body_due_ = true;
+      transport_.complete(trip);
+    }
     return;
   }
   // Retry: only on a connection that had served before, only before the first byte of a response; any method if nothing was written, else

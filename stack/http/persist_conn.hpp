@@ -113,6 +113,8 @@ class PersistConn {
   void enter(State state) noexcept;
   [[nodiscard]] port::Time now() const noexcept;
   void trace(TraceEvent event, std::string_view text = {}, int status = 0) noexcept;
+  void tell(RoundTrip& trip, TraceEvent event, std::string_view text = {}, int status = 0) noexcept;
+  void tell_end(RoundTrip& trip) noexcept;
 
   // making
   void dial_changed() noexcept;
@@ -147,7 +149,6 @@ class PersistConn {
   [[nodiscard]] bool wants_to_read() const noexcept;
   [[nodiscard]] bool is_body_consumed() const noexcept;
   [[nodiscard]] bool may_be_reused() const noexcept;
-  [[nodiscard]] bool may_be_reused_after() const noexcept;
 
   // ending
   void fail(CallCause cause) noexcept;

@@ -69,6 +69,8 @@ void PersistConn::read_on() noexcept {
           input_over();
         } else if (!head_came_ && head_bytes_ + in_.size() > transport_.head_bytes_max()) {
           fail(CallCause::head_too_large);
+        } else if (head_came_ && in_.room().empty()) {
+          reader_.make_room(in_);  // what filled it may be no body, and then nobody will consume it
         }
         return;
       case ReadEvent::head:
@@ -150,6 +152,12 @@ void PersistConn::reader_failed() noexcept {
       break;
   }
   broken_ = true;
+  if (decoder_ != nullptr) {
+    pump_decoder();  // what came in front of the error
+    if (state_ != State::busy) {
+      return;
+    }
+  }
   fail(error);
 }
 
@@ -166,12 +174,13 @@ void PersistConn::head_came() noexcept {
   }
   head_came_ = true;
   const wire::Framing& framing = reader_.framing();
-  keep_alive_ =
-      framing.keep_alive && !framing.must_close && framing.kind != wire::BodyKind::until_close && head.status != 101;
   RoundTrip& trip = *trip_;
+  // The one place where both sides' words are put together.
+  keep_alive_ = framing.keep_alive && !framing.must_close && framing.kind != wire::BodyKind::until_close &&
+                head.status != 101 && !trip.request_.close() && !transport_.config().disable_keep_alives;
   // Without 100 (Continue) the body is still owed, unless the connection ends here (net-http.md 2.9).
   if (waits_continue_) {
-    if (keep_alive_ && !trip.request_.close()) {
+    if (keep_alive_) {
       waits_continue_ = false;
       phase_deadline_ = port::never;
       sender_.release_body();
@@ -189,7 +198,7 @@ void PersistConn::head_came() noexcept {
   trip.trailers_ = {};
   trip.conn_views_ = this;
   viewer_ = &trip;
-  trip.closes_ = !keep_alive_ || trip.request_.close() || transport_.config().disable_keep_alives;
+  trip.closes_ = !keep_alive_;
   trip.content_length_ = framing.has_size ? std::optional<std::uint64_t>{framing.size} : std::nullopt;
   trip.state_ = RoundTrip::State::reading_body;
   trace(TraceEvent::got_head, trip.head_text_, head.status);
@@ -286,10 +295,15 @@ std::string_view PersistConn::body() const noexcept {
 void PersistConn::consume(std::size_t count) noexcept {
   moved_at_ = now();
   if (decoder_ != nullptr) {
+    const std::size_t left = body().size() - count;
     decoder_->consume(count);
     pump_decoder();
     if (state_ != State::busy) {
       return;
+    }
+    if (body().size() > left) {  // the decoder has had room for more
+      trip_->body_due_ = true;
+      transport_.complete(*trip_);
     }
   } else {
     reader_.consume_body(count);
@@ -343,9 +357,6 @@ void PersistConn::try_finish() noexcept {
   if (trip.status_ == 101) {
     return;  // waits for upgrade() or for being let go
   }
-  if (may_be_reused_after()) {
-    trace(TraceEvent::put_idle);
-  }
   trip.body_received_ = reader_.body_received();
   trip.body_state_ = ResponseBodyState::complete;
   trip.body_due_ = true;
@@ -354,16 +365,17 @@ void PersistConn::try_finish() noexcept {
   detach();
   transport_.succeed(trip);
   transport_.put(*this);
+  tell_end(trip);
+}
+
+// To the round trip that has just left: what became of the connection.
+void PersistConn::tell_end(RoundTrip& trip) noexcept {
+  tell(trip, state_ == State::closing ? TraceEvent::closed : TraceEvent::put_idle);
 }
 
 // Neither side has said close, everything was sent and received, and nothing is left over.
 bool PersistConn::may_be_reused() const noexcept {
   return keep_alive_ && !broken_ && !sends_ && !input_ended_ && !input_lost_ && in_.is_empty() && out_.is_empty();
-}
-
-// The same, before the response is released from the buffer.
-bool PersistConn::may_be_reused_after() const noexcept {
-  return keep_alive_ && !broken_ && !sends_ && !input_ended_ && !input_lost_;
 }
 
 // ---- let go
@@ -382,6 +394,7 @@ void PersistConn::let_go() noexcept {
   transport_.succeed(trip);
   if (switched_) {
     close(End::not_reusable);
+    tell_end(trip);
     return;
   }
   reader_.consume_body(reader_.body(in_).size());
@@ -389,6 +402,7 @@ void PersistConn::let_go() noexcept {
     reader_.release(in_);
     ++transport_.counters().drained;
     transport_.put(*this);
+    tell_end(trip);
     return;
   }
   const wire::Framing& framing = reader_.framing();
@@ -400,6 +414,7 @@ void PersistConn::let_go() noexcept {
   }
   ++transport_.counters().cut;
   close(End::not_reusable);
+  tell_end(trip);
 }
 
 void PersistConn::drain_on() noexcept {

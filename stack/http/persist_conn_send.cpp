@@ -48,15 +48,13 @@ void PersistConn::begin(RoundTrip& trip) noexcept {
   const bool was_idle = state_ == State::idle;
   const port::Duration idle_time = was_idle ? now() - since_ : port::Duration{};
   enter(State::busy);
-  if (trip.options_.trace) {
-    trip.options_.trace({.event = TraceEvent::got_conn,
-                         .at = now(),
-                         .address = &remote_,
-                         .reused = reused_,
-                         .was_idle = was_idle,
-                         .idle_time = idle_time,
-                         .connection = serial_});
-  }
+  trip.tell({.event = TraceEvent::got_conn,
+             .at = now(),
+             .address = &remote_,
+             .reused = reused_,
+             .was_idle = was_idle,
+             .idle_time = idle_time,
+             .connection = serial_});
   received_ = drained_ = rate_bytes_ = 0;
   pending_error_.reset();
   decoder_ended_ = hangup_seen_ = send_soon_ = switched_ = false;
@@ -138,7 +136,9 @@ void PersistConn::send() noexcept {
     return;
   }
   const std::uint64_t before = sender_.bytes_sent();
+  trip_->is_calling_out_ = true;
   const MessageSender::Outcome outcome = sender_.send(stream_, writer_, out_);
+  trip_->is_calling_out_ = false;
   if (sender_.bytes_sent() != before) {
     transport_.counters().bytes_sent += sender_.bytes_sent() - before;
     moved_at_ = now();
@@ -154,6 +154,9 @@ void PersistConn::send() noexcept {
       send_blocked_ = true;  // the socket is writable: the next turn goes on
       return;
     case MessageSender::Outcome::later:
+      if (send_soon_) {
+        sender_.resume();  // said while the source was asked
+      }
       if (waits_continue_ && phase_deadline_ == port::never && sender_.is_head_sent()) {
         phase_deadline_ = now() + transport_.config().timeouts.expect_continue;
         trace(TraceEvent::wait_continue);
@@ -166,6 +169,11 @@ void PersistConn::send() noexcept {
       moved_at_ = now();  // from where the wait for an answer counts
       broken_ = true;
       system_error_ = transport_.loop().port().system_error();
+      if (message_over_) {  // the answer is whole, and the rest of the request is not needed
+        request_over();
+        try_finish();
+        return;
+      }
       if (sender_.bytes_sent() == 0 || input_ended_ || input_lost_) {
         fail(CallCause::lost);
       }

@@ -32,7 +32,7 @@ void RoundTrip::start(net::Callback<Response&> answered, const RoundTripOptions&
   status_ = 0;
   body_received_ = 0;
   content_length_.reset();
-  head_known_ = reused_ = asks_gzip_ = decodes_ = closes_ = body_begun_ = false;
+  head_known_ = reused_ = asks_gzip_ = decodes_ = closes_ = body_begun_ = cancel_due_ = false;
   body_state_ = ResponseBodyState::more;
   transport_.start(*this);
 }
@@ -42,6 +42,14 @@ void RoundTrip::refuse(net::Callback<Response&> answered, CallStage stage, CallC
   start(answered);
   request_.error_ = before;
   error_.stage = stage;
+}
+
+void RoundTrip::tell(const Trace& trace) noexcept {
+  if (options_.trace) {
+    const bool before = std::exchange(is_calling_out_, true);
+    options_.trace(trace);
+    is_calling_out_ = before;
+  }
 }
 
 void RoundTrip::cancel() noexcept {

@@ -185,6 +185,9 @@ class RoundTrip {
   friend class Response;
   friend class Call;
 
+  // Tells the trace hook, if there is one.
+  void tell(const Trace& trace) noexcept;
+
   // As start() of a faulty request: `answered` gets this cause and stage, in a turn. For what goes wrong between the round trips of a call.
   void refuse(net::Callback<Response&> answered, CallStage stage, CallCause cause) noexcept;
 
@@ -225,6 +228,8 @@ class RoundTrip {
   bool decodes_ = false;    // a decoder is at work
   bool closes_ = false;     // the connection is not used again after this response
   bool head_known_ = false;
+  bool is_calling_out_ = false;  // its trace hook or its body's source is being called: it must not end under them
+  bool cancel_due_ = false;      // one of them has cancelled it
 };
 
 }  // namespace pollux::http

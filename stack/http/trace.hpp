@@ -1,4 +1,5 @@
 // Trace hooks: what a round trip is doing, stage by stage (net/http/httptrace). One callback for all; costs one test when unset.
+// A hook may cancel its round trip, which then ends in this turn or the next one; it must not destroy it.
 #pragma once
 
 #include <cstdint>

@@ -2,6 +2,8 @@
 
 #include "stack/http/transport.hpp"
 
+#include <utility>
+
 #include "port/ensure.hpp"
 
 namespace pollux::http {
@@ -94,16 +96,18 @@ void Transport::end(RoundTrip& trip, const CallError& error) noexcept {
   if (trip.body_state_ == ResponseBodyState::more) {
     trip.body_state_ = ResponseBodyState::failed;
   }
-  if (trip.told_) {
-    trip.body_due_ = true;
-  } else {
-    trip.answer_due_ = true;
-  }
+  // A body that fails before the answer was told fails twice for its user: in `answered`, and in the callback it sets there.
+  trip.answer_due_ = !trip.told_;
+  trip.body_due_ = trip.told_ || trip.head_known_;
   complete(trip);
 }
 
 void Transport::cancel(RoundTrip& trip, CallCause cause) noexcept {
   if (!trip.is_under_way()) {
+    return;
+  }
+  if (trip.is_calling_out_) {
+    trip.cancel_due_ = cancel_soon_ = true;
     return;
   }
   if (trip.conn_ == nullptr) {
@@ -118,6 +122,7 @@ void Transport::cancel(RoundTrip& trip, CallCause cause) noexcept {
 
 // It is being destroyed: nobody is told, and nothing points to it any more.
 void Transport::forget(RoundTrip& trip) noexcept {
+  ENSURE(!trip.is_calling_out_);  // destroyed by its own trace hook, or its body's source
   if (trip.is_under_way()) {
     cancel(trip, CallCause::cancelled);
   }
@@ -138,7 +143,11 @@ void Transport::forget(RoundTrip& trip) noexcept {
 void Transport::attempt_failed(RoundTrip& trip, const CallError& error, bool may_retry) noexcept {
   if (may_retry && !shut_down_ && trip.retries_ <= limits_.connections) {
     const BodySource& source = trip.request_.body().source;
-    if (trip.body_begun_ && trip.request_.body().kind == RequestBody::Kind::source && !source.rewind(source.object)) {
+    trip.is_calling_out_ = true;
+    const bool is_back =
+        !trip.body_begun_ || trip.request_.body().kind != RequestBody::Kind::source || source.rewind(source.object);
+    trip.is_calling_out_ = false;
+    if (!is_back) {
       CallError failure = error;
       failure.cause = CallCause::cannot_rewind;
       end(trip, failure);
@@ -196,7 +205,7 @@ void Transport::run_completion(RoundTrip& trip) noexcept {
 
 bool Transport::has_work() const noexcept {
   return !fresh_.is_empty() || !completions_.is_empty() || !ended_.is_empty() || send_soon_ || serve_soon_ ||
-         check_dials_;
+         check_dials_ || cancel_soon_;
 }
 
 port::Time Transport::prepare(net::PollSet& set, port::Time now) {
@@ -252,7 +261,20 @@ CallError Transport::waiting_error(const RoundTrip& trip, CallCause cause) const
   return error;
 }
 
+// What a trace hook or a source has cancelled, in the middle of something.
+void Transport::cancel_due() noexcept {
+  cancel_soon_ = false;
+  trips_.for_each([this](RoundTrip& trip) {
+    if (std::exchange(trip.cancel_due_, false)) {
+      cancel(trip, CallCause::cancelled);
+    }
+  });
+}
+
 void Transport::work(port::Time) {
+  if (cancel_soon_) {
+    cancel_due();
+  }
   if (check_dials_) {
     check_dials_ = false;
     dialing_.for_each([](PersistConn& conn) { conn.check_dial(); });
@@ -340,6 +362,7 @@ void Transport::network_changed() noexcept {
 
 void Transport::close() noexcept {
   shut_down_ = true;
+  cancel_soon_ = false;
   while (RoundTrip* trip = trips_.front()) {
     cancel(*trip, CallCause::shut_down);
   }

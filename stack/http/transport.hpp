@@ -183,8 +183,10 @@ class Transport final : public net::Driver {
   void unqueue(RoundTrip& trip) noexcept;
   void trim(HostEntry& host) noexcept;
   [[nodiscard]] std::size_t idle_per_host_max() const noexcept;
+  [[nodiscard]] bool has_too_many_idle() const noexcept;
   [[nodiscard]] ConnList& list_of(PersistConn::List list) noexcept;
   void leave(RoundTrip& trip) noexcept;
+  void cancel_due() noexcept;
   void end(RoundTrip& trip, const CallError& error) noexcept;
   [[nodiscard]] CallError waiting_error(const RoundTrip& trip, CallCause cause) const noexcept;
   void serve_waiting() noexcept;
@@ -217,6 +219,7 @@ class Transport final : public net::Driver {
   // nothing can have expired, and nobody needs to be asked.
   port::Time deadline_ = port::never;
   bool send_soon_ = false;     // a connection has something to send that no event told of
+  bool cancel_soon_ = false;   // a round trip was cancelled where it could not end at once
   bool serve_soon_ = false;    // somebody waits for something that has become free
   bool check_dials_ = false;   // the resolver has moved a dialer
   bool hosts_unused_ = false;  // an entry may be given back

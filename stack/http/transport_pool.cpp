@@ -113,19 +113,25 @@ HostEntry* Transport::find_key(const HostEntry& wanted) noexcept {
   }
   HostEntry* host = hosts_.take();
   if (host == nullptr) {
-    // One that nothing but idle connections holds gives its entry up.
+    // One that no round trip holds gives its entry up: the one idle for longest, or else one that only drains, or dials for nobody.
     HostEntry* victim = nullptr;
     for (PersistConn* conn = idle_.front(); conn != nullptr && victim == nullptr; conn = idle_.next(*conn)) {
       HostEntry& candidate = conn->host();
-      victim = candidate.round_trips == 0 && candidate.unswept == 0 && candidate.conns == candidate.idle.size()
-                   ? &candidate
-                   : nullptr;
+      victim = candidate.round_trips == 0 && candidate.conns == candidate.idle.size() ? &candidate : nullptr;
+    }
+    for (HostEntry* other = host_list_.front(); other != nullptr && victim == nullptr;
+         other = host_list_.next(*other)) {
+      victim = other->round_trips == 0 ? other : nullptr;
     }
     if (victim == nullptr) {
       return nullptr;
     }
-    while (PersistConn* conn = victim->idle.front()) {
-      conn->close(PersistConn::End::evicted);
+    for (ConnList* list : {&idle_, &active_, &dialing_}) {
+      list->for_each([victim](PersistConn& conn) {
+        if (&conn.host() == victim) {
+          conn.close(PersistConn::End::evicted);
+        }
+      });
     }
     sweep();
     sweep_hosts();
@@ -167,6 +173,9 @@ void Transport::serve_waiting() noexcept {
       take_slot(trip);
     }
   }
+  while (has_too_many_idle()) {
+    idle_.front()->close(PersistConn::End::evicted);
+  }
   // Those who wait for a slot come before those who have just come, who might take it.
   for (std::size_t left = slot_wait_.size(); left > 0 && !slot_wait_.is_empty(); --left) {
     RoundTrip& trip = *slot_wait_.front();
@@ -193,9 +202,7 @@ void Transport::get_conn(RoundTrip& trip) noexcept {
     }
   }
   HostEntry& host = *trip.host_;
-  if (trip.options_.trace) {
-    trip.options_.trace({.event = TraceEvent::get_conn, .at = now(), .text = host.text()});
-  }
+  trip.tell({.event = TraceEvent::get_conn, .at = now(), .text = host.text()});
   if (!config_.disable_keep_alives) {
     if (PersistConn* conn = take_idle(host)) {
       attach(*conn, trip);
@@ -359,13 +366,15 @@ void Transport::put(PersistConn& conn) noexcept {
   }
   host.idle.push_back(conn);
   conn.become_idle();
-  if (config_.max_idle_conns != 0 && idle_.size() > config_.max_idle_conns) {
-    idle_.front()->close(PersistConn::End::evicted);
-  }
+  serve_soon_ = serve_soon_ || has_too_many_idle();  // one of them may be wanted, and then it is not idle for long
 }
 
 std::size_t Transport::idle_per_host_max() const noexcept {
   return config_.max_idle_conns_per_host == 0 ? 2 : static_cast<std::size_t>(config_.max_idle_conns_per_host);
+}
+
+bool Transport::has_too_many_idle() const noexcept {
+  return config_.max_idle_conns != 0 && idle_.size() > config_.max_idle_conns;
 }
 
 // Connections were kept for waiters who have gone since.
