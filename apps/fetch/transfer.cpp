@@ -284,6 +284,7 @@ void Transfer::finish(const Failure& failure) {
   if (hop_.has_body && (upload_.sent() != 0 || upload_.size())) {
     report_.uploaded = upload_.sent();
   }
+  progress_.stop();
   response_.close();
   session_.verbose.end();
   if (trip_.is_under_way()) {
@@ -291,7 +292,6 @@ void Transfer::finish(const Failure& failure) {
     trip_.cancel();
   }
   timer_.stop();
-  progress_.stop();
   if (!failure_ && !output_.touch()) {
     failure_ = {ExitCode::write_error, "Failure writing output to destination"};
   }
@@ -441,7 +441,7 @@ void Transfer::traced(const http::Trace& trace) {
 }
 
 void Transfer::ask_progress(Moved& moved) {
-  moved = {.downloaded = response_.body_received(),
+  moved = {.downloaded = std::max(report_.downloaded, response_.body_received()),
            .uploaded = upload_.sent(),
            .download_size = body_size_,
            .upload_size = upload_.size().value_or(0)};

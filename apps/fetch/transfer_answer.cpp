@@ -192,6 +192,10 @@ void Transfer::body_came() {
       return;
     case ResponseBodyState::failed:
     case ResponseBodyState::closed:
+      if (state_ == State::skipping && next_ != Next::end && !response_.error().is_timeout()) {
+        body_over();  // nobody wanted what is missing
+        return;
+      }
       failed(response_.error());
       return;
   }
