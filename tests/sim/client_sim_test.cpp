@@ -26,7 +26,7 @@ namespace {
 using namespace std::chrono_literals;
 
 std::uint64_t seed_first = 1;
-std::uint64_t seed_count = 60;
+std::uint64_t seed_count = 200;
 std::uint64_t round_trips_wanted = 0;  // 0: seed_count decides
 bool is_talkative = false;
 std::uint64_t round_trips_begun = 0;
