@@ -7,18 +7,14 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -34,83 +30,14 @@ std::string program(std::string_view name) {
 
 namespace {
 
-// A file without a name that holds what a program writes.
-int temporary_file() {
-  std::FILE* file = std::tmpfile();
-  const int descriptor = ::fcntl(::fileno(file), F_DUPFD_CLOEXEC, 0);
-  std::fclose(file);
-  return descriptor;
-}
-
-std::string content(int descriptor) {
-  std::string text;
-  std::array<char, 4096> piece{};
-  for (;;) {
-    const ssize_t size = ::pread(descriptor, piece.data(), piece.size(), static_cast<off_t>(text.size()));
-    if (size <= 0) {
-      return text;
-    }
-    text.append(piece.data(), static_cast<std::size_t>(size));
-  }
-}
-
-// Starts a program with these descriptors as its standard output and error. It dies with us, so that a test that crashes leaves nothing.
-pid_t start(const std::vector<std::string>& command, int output, int errors, const Surroundings& surroundings = {}) {
-  std::vector<char*> arguments;
-  for (const std::string& argument : command) {
-    arguments.push_back(const_cast<char*>(argument.c_str()));
-  }
-  arguments.push_back(nullptr);
-  const pid_t pid = ::fork();
-  if (pid != 0) {
-    return pid;
-  }
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  ::dup2(output, STDOUT_FILENO);
-  ::dup2(errors, STDERR_FILENO);
-  for (const std::string& variable : surroundings.environment) {
-    ::putenv(const_cast<char*>(variable.c_str()));
-  }
-  if (surroundings.listener >= 0) {
-    // dup2() of a descriptor onto itself would leave it to be closed on exec.
-    const int spare = ::fcntl(surroundings.listener, F_DUPFD_CLOEXEC, 10);
-    ::dup2(spare, 3);
-    ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
-    ::setenv("LISTEN_FDS", "1", 1);
-  }
-  ::execvp(arguments[0], arguments.data());
-  std::fprintf(stderr, "cannot start %s: %s\n", arguments[0], std::strerror(errno));
-  ::_exit(127);
-}
-
-int status_of(int wait_status) {
-  return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
-}
-
-// Waits for the end of a process; one that takes longer than wait_max_s is killed, which shows in the status.
-int wait_for(pid_t pid) {
-  const int handle = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
-  if (handle >= 0) {
-    pollfd entry{.fd = handle, .events = POLLIN, .revents = 0};
-    if (::poll(&entry, 1, wait_max_s * 1000) == 0) {
-      ADD_FAILURE() << "process " << pid << " did not end in " << wait_max_s << " s";
-      ::kill(pid, SIGKILL);
-    }
-    ::close(handle);
-  }
-  int wait_status = 0;
-  ::waitpid(pid, &wait_status, 0);
-  return status_of(wait_status);
-}
-
 Finished run_to_the_end(const std::vector<std::string>& command) {
-  const int output = temporary_file();
-  const int errors = temporary_file();
-  const pid_t pid = start(command, output, errors);
+  const int output = process::temporary_file();
+  const int errors = process::temporary_file();
+  const pid_t pid = process::start(command, output, errors);
   Finished finished;
-  finished.status = wait_for(pid);
-  finished.output = content(output);
-  finished.errors = content(errors);
+  finished.status = process::wait_for(pid);
+  finished.output = process::content(output);
+  finished.errors = process::content(errors);
   ::close(output);
   ::close(errors);
   return finished;
@@ -161,8 +88,8 @@ App::App(std::string_view name, std::vector<std::string> arguments, const Surrou
   std::array<int, 2> pipe_ends{};
   EXPECT_EQ(::pipe2(pipe_ends.data(), O_CLOEXEC), 0);
   output_ = pipe_ends[0];
-  errors_ = temporary_file();
-  pid_ = start(arguments, pipe_ends[1], errors_, surroundings);
+  errors_ = process::temporary_file();
+  pid_ = process::start(arguments, pipe_ends[1], errors_, surroundings);
   ::close(pipe_ends[1]);
 
   std::string line;
@@ -223,7 +150,7 @@ void App::signal(int number) const {
 
 int App::wait() {
   has_ended_ = true;
-  return wait_for(pid_);
+  return process::wait_for(pid_);
 }
 
 int App::terminate() {
@@ -232,7 +159,7 @@ int App::terminate() {
 }
 
 std::string App::errors() {
-  return content(errors_);
+  return process::content(errors_);
 }
 
 bool App::read_line(std::string& line) {

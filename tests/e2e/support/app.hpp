@@ -16,10 +16,9 @@
 #include <string_view>
 #include <vector>
 
-namespace pollux::e2e {
+#include "tests/e2e/support/process.hpp"
 
-// No single wait of a test lasts longer; then the test fails.
-inline constexpr int wait_max_s = 30;
+namespace pollux::e2e {
 
 // A program that has ended by a signal has 128 + its number as the exit status, as in a shell.
 struct Finished {
@@ -34,12 +33,6 @@ struct Finished {
 [[nodiscard]] std::string program(std::string_view name);
 // Runs one of our programs to its end without a shell: run_app("hello", {"--help"}).
 [[nodiscard]] Finished run_app(std::string_view name, const std::vector<std::string>& arguments);
-
-// How to start a program besides its arguments.
-struct Surroundings {
-  std::vector<std::string> environment;  // "NAME=value", added to ours
-  int listener = -1;  // a listening socket passed as the service manager does it: LISTEN_FDS, descriptor 3
-};
 
 class App {
  public:
