@@ -62,66 +62,39 @@ struct Options {
   std::vector<std::string> urls{};
   std::vector<OutputOption> outputs{};
   std::vector<std::string> uploads{};
-  bool all_remote_names = false;
   std::string output_dir{};
-  bool create_dirs = false;
 
   // The request.
   std::string method{};
-  bool head = false;  // -I
-  bool get = false;   // -G
-  bool has_data = false;
-  bool data_is_json = false;
   std::string data{};
   std::vector<HeaderOption> headers{};
   std::optional<std::string> user_agent{};
   std::string referer{};
-  bool auto_referer = false;
   std::string user{};
-  bool has_user = false;
-  bool compressed = false;
   std::string range{};
   std::optional<std::uint64_t> resume_from{};
-  bool resume_at_size = false;  // -C -
-  bool path_as_is = false;
-  bool no_globbing = false;
 
   // The answer.
-  bool include = false;  // -i, -I
-  bool fail = false;
-  bool fail_with_body = false;
-  bool fail_early = false;
   std::string dump_header{};
   std::string write_out{};
   std::uint64_t filesize_max = 0;
 
   // Redirects.
-  bool follow = false;
   std::int64_t redirects_max = 50;  // negative: no limit
-  bool location_trusted = false;
-  bool keep_post_301 = false;
-  bool keep_post_302 = false;
-  bool keep_post_303 = false;
 
   // Cookies.
   std::string cookies{};                    // "a=b; c=d"
   std::vector<std::string> cookie_files{};  // "" turns the engine on and reads nothing
   std::string cookie_jar{};
-  bool junk_session_cookies = false;
 
   // The way.
-  ProxyKind proxy_kind = ProxyKind::from_environment;
   std::string proxy{};
   std::string proxy_user{};
   std::optional<std::string> no_proxy{};
-  bool proxy_tunnel = false;
   std::vector<ResolveOption> resolves{};
   std::vector<ConnectToOption> connect_tos{};
   std::string unix_socket{};
   std::vector<port::Address> dns_servers{};
-  bool ipv4_only = false;
-  bool ipv6_only = false;
-  bool keep_alive_probes = true;
 
   // Time and speed.
   port::Duration max_time{};
@@ -133,16 +106,44 @@ struct Options {
   std::uint32_t retries = 0;
   port::Duration retry_delay{};
   port::Duration retry_max_time{};
-  bool retry_refused = false;
-  bool retry_all = false;
 
   // What is said.
+  std::string error_file{};  // --stderr
+
+  // Switches, together so that they take little room.
+  bool all_remote_names = false;
+  bool create_dirs = false;
+  bool head = false;  // -I
+  bool get = false;   // -G
+  bool has_data = false;
+  bool data_is_json = false;
+  bool auto_referer = false;
+  bool has_user = false;
+  bool compressed = false;
+  bool resume_at_size = false;  // -C -
+  bool path_as_is = false;
+  bool no_globbing = false;
+  bool include = false;  // -i, -I
+  bool fail = false;
+  bool fail_with_body = false;
+  bool fail_early = false;
+  bool follow = false;
+  bool location_trusted = false;
+  bool keep_post_301 = false;
+  bool keep_post_302 = false;
+  bool keep_post_303 = false;
+  bool junk_session_cookies = false;
+  bool ipv4_only = false;
+  bool ipv6_only = false;
+  bool keep_alive_probes = true;
+  bool retry_refused = false;
+  bool retry_all = false;
   bool silent = false;
   bool show_error = false;
   bool verbose = false;
   bool progress_bar = false;
   bool progress_meter = true;
-  std::string error_file{};  // --stderr
+  ProxyKind proxy_kind = ProxyKind::from_environment;
 };
 
 // How the program ends without having transferred anything: --help, --version, or a bad command line.
