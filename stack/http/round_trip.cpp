@@ -183,7 +183,9 @@ void Response::close() noexcept {
   if (trip.body_state_ == ResponseBodyState::more) {
     trip.body_state_ = ResponseBodyState::closed;
   }
-  if (trip.conn_ != nullptr && trip.head_known_) {
+  if (trip.is_calling_out_) {
+    trip.cancel();  // soon: the connection is in the middle of something
+  } else if (trip.conn_ != nullptr && trip.head_known_) {
     trip.conn_->let_go();
   }
 }

@@ -269,6 +269,8 @@ void Transport::cancel_due() noexcept {
       cancel(trip, CallCause::cancelled);
     }
   });
+  // A trace hook may have ended another one under the loop.
+  trips_.for_each([this](const RoundTrip& trip) { cancel_soon_ = cancel_soon_ || trip.cancel_due_; });
 }
 
 void Transport::work(port::Time) {
@@ -288,6 +290,8 @@ void Transport::work(port::Time) {
         conn.send();
       }
     });
+    // A source may have ended another round trip, whose connection then left the list under the loop, and hid those behind it.
+    active_.for_each([this](const PersistConn& conn) { send_soon_ = send_soon_ || conn.send_soon_; });
   }
   sweep();
   if (serve_soon_ || !fresh_.is_empty()) {
@@ -364,6 +368,7 @@ void Transport::close() noexcept {
   shut_down_ = true;
   cancel_soon_ = false;
   while (RoundTrip* trip = trips_.front()) {
+    ENSURE(!trip->is_calling_out_);
     cancel(*trip, CallCause::shut_down);
   }
   for (ConnList* list : {&dialing_, &active_, &idle_}) {

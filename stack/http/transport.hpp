@@ -114,9 +114,10 @@ class Transport final : public net::Driver {
   // looks for one.
   void close_idle_connections() noexcept;
   // The network changed: as above, names are forgotten, and a round trip whose answer has not begun and that may be repeated is
-  // begun again on a new connection.
+  // begun again on a new connection. Not inside a trace hook or a body's source.
   void network_changed() noexcept;
-  // Ends everything: round trips fail with CallCause::shut_down (in a turn), every socket is closed. start() fails afterwards.
+  // Ends everything: round trips fail with CallCause::shut_down (in a turn), every socket is closed. start() fails afterwards. Not inside a
+  // trace hook or a body's source.
   void close() noexcept;
 
   [[nodiscard]] const TransportConfig& config() const noexcept { return config_; }

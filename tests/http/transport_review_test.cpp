@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tests/http/caller.hpp"
+#include "tests/http/pieces.hpp"
 
 namespace pollux::test {
 namespace {
@@ -414,6 +415,94 @@ TEST(TransportReview, SourceMayBeResumedWhileItIsAsked) {
   peer.say(ok_abc);
   caller.want(trip, 200, "abc");
   EXPECT_EQ(eager.asked, 2);
+}
+
+// A source that gives what another round trip receives, and so ends that one while the transport goes through its connections.
+struct Pipe {
+  Trip* from = nullptr;
+  http::BodySource source() {
+    return {.pull = [](void* object, std::span<char> out, std::uint64_t) -> http::PullResult {
+              http::Response& response = static_cast<Pipe*>(object)->from->response;
+              const std::size_t size = response.body().copy(out.data(), out.size());
+              if (size == 0) {
+                return {.kind = http::PullResult::Kind::later};
+              }
+              response.consume(size);
+              return {.kind = http::PullResult::Kind::end, .size = size};
+            },
+            .object = this};
+  }
+};
+
+TEST(TransportReview, SourceThatEndsAnotherRoundTripHidesNobody) {
+  Caller<> caller;
+  RawServer& origin = caller.talk.listen(80);
+  Trip& from = caller.make("GET", "http://127.0.0.1/from");
+  from.use = Trip::Use::keep;
+  Pipe pipe{&from};
+  Trip& to = caller.make("POST", "http://127.0.0.1/to");
+  to.trip.request().set_body({.kind = http::RequestBody::Kind::source, .source = pipe.source()});
+  Pieces pieces{{"one", "", "two"}};
+  Trip& other = caller.make("POST", "http://127.0.0.1/other");
+  other.trip.request().set_body({.kind = http::RequestBody::Kind::source, .source = pieces.source()});
+  std::array<Peer*, 3> peers{};
+  std::size_t count = 0;
+  for (Trip* trip : {&to, &from, &other}) {
+    trip->go();
+    peers[count] = &origin.accept();
+    static_cast<void>(peers[count++]->want_containing("\r\n\r\n"));
+  }
+  peers[1]->say(ok_abc);
+  peers[2]->want("3\r\none\r\n");
+  caller.talk.advance(10ms);
+  to.trip.resume_body();
+  other.trip.resume_body();
+  peers[0]->want("3\r\nabc\r\n0\r\n\r\n");
+  peers[2]->want("3\r\ntwo\r\n0\r\n\r\n");
+  for (std::size_t i : {0, 2}) {
+    peers[i]->say(ok_abc);
+  }
+  caller.want(to, 200, "abc");
+  caller.want(other, 200, "abc");
+  caller.want(from, 200, "");
+  caller.expect_quiet(2);
+}
+
+// A source that lets go of the answer to its own request.
+struct Closer {
+  Trip* trip = nullptr;
+  int asked = 0;
+  http::BodySource source() {
+    return {.pull = [](void* object, std::span<char> out, std::uint64_t) -> http::PullResult {
+              auto& self = *static_cast<Closer*>(object);
+              if (++self.asked == 1) {
+                return {.kind = http::PullResult::Kind::later};
+              }
+              self.trip->response.close();
+              out[0] = 'x';
+              return {.kind = http::PullResult::Kind::more, .size = 1};
+            },
+            .object = this};
+  }
+};
+
+TEST(TransportReview, SourceMayLetGoOfTheAnswer) {
+  Caller<> caller;
+  RawServer& origin = caller.talk.listen(80);
+  Trip& trip = caller.make("POST", "http://127.0.0.1/");
+  trip.use = Trip::Use::keep;
+  Closer closer{&trip};
+  trip.trip.request().set_body({.kind = http::RequestBody::Kind::source, .source = closer.source()});
+  trip.go();
+  Peer& peer = origin.accept();
+  static_cast<void>(peer.want_containing("\r\n\r\n"));
+  peer.say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+  caller.talk.advance(10ms);
+  ASSERT_EQ(trip.status, 200);
+  trip.trip.resume_body();
+  peer.want_gone();
+  EXPECT_FALSE(trip.trip.is_under_way());
+  caller.expect_quiet();
 }
 
 }  // namespace
