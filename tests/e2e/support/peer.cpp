@@ -43,8 +43,9 @@ Listener::Listener(Listener&& other) noexcept : socket_{std::exchange(other.sock
 
 Peer::Peer(Listener listener, const std::vector<std::string>& command, std::vector<std::string> environment)
     : said_{process::temporary_file()}, port_{listener.port()} {
-  pid_ =
-      process::start(command, said_, said_, {.environment = std::move(environment), .listener = listener.descriptor()});
+  pid_ = process::start(
+      command, said_, said_,
+      {.environment = std::move(environment), .listener = listener.descriptor(), .when_we_die = SIGTERM});
 }
 
 Peer::~Peer() {

@@ -54,7 +54,7 @@ pid_t start(const std::vector<std::string>& command, int output, int errors, con
   if (pid != 0) {
     return pid;
   }
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::prctl(PR_SET_PDEATHSIG, surroundings.when_we_die);
   ::dup2(output, STDOUT_FILENO);
   ::dup2(errors, STDERR_FILENO);
   for (const std::string& variable : surroundings.environment) {

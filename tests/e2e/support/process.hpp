@@ -1,6 +1,7 @@
 // What App and Peer are made of: a child process that dies with the test, and its bounded end.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <string>
@@ -15,6 +16,8 @@ inline constexpr int wait_max_s = 30;
 struct Surroundings {
   std::vector<std::string> environment;  // "NAME=value", added to ours
   int listener = -1;  // a listening socket passed as the service manager does it: LISTEN_FDS, descriptor 3
+  int when_we_die =
+      SIGKILL;  // what it gets if the test crashes; a program with children of its own must be able to end them
 };
 
 namespace process {
