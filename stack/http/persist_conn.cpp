@@ -416,7 +416,9 @@ void PersistConn::expire() noexcept {
     return;
   }
   if (sends_ && send_blocked_ && port::deadline_after(moved_at_, timeouts.write_stall) <= time) {
-    fail(CallCause::timed_out);
+    CallError error = make_error(CallCause::timed_out);
+    error.stage = CallStage::send;
+    fail(error);
     return;
   }
   if (head_came_ && !body().empty()) {

@@ -10,7 +10,7 @@
 // What happens when something runs out (each counted in TransportCounters and tested):
 //   connections   the idle connection unused longest, of another host, is closed for the new one; if none is idle the round trip waits,
 //                 first in first out, its deadline running
-//   hosts         CallCause::too_many_hosts (a host without connections and round trips gives its entry up)
+//   hosts         a host without round trips gives its entry up, and its connections; if all have some, CallCause::too_many_hosts
 //   max_conns_per_host   the round trip waits, first in first out
 //   in_buffer     a response head that does not fit: CallCause::head_too_large. Bodies stream through it
 //   out_buffer    a request head that does not fit: CallCause::head_too_long. Bodies stream through it
@@ -174,7 +174,7 @@ class Transport final : public net::Driver {
   [[nodiscard]] HostEntry* find_key(const HostEntry& wanted) noexcept;
   void sweep_hosts() noexcept;
   void get_conn(RoundTrip& trip) noexcept;
-  [[nodiscard]] PersistConn* take_idle(HostEntry& host) noexcept;
+  [[nodiscard]] PersistConn* take_idle(HostEntry& host, const RoundTrip& trip) noexcept;
   [[nodiscard]] bool may_dial(const HostEntry& host) const noexcept;
   void take_slot(RoundTrip& trip) noexcept;
   [[nodiscard]] bool make_slot(const HostEntry& host) noexcept;

@@ -160,7 +160,7 @@ void Transport::serve_waiting() noexcept {
   serve_soon_ = false;
   for (HostEntry* host = host_list_.front(); host != nullptr; host = host_list_.next(*host)) {
     while (RoundTrip* trip = host->idle_wait.front()) {
-      PersistConn* conn = take_idle(*host);
+      PersistConn* conn = take_idle(*host, *trip);
       if (conn == nullptr) {
         break;
       }
@@ -204,7 +204,7 @@ void Transport::get_conn(RoundTrip& trip) noexcept {
   HostEntry& host = *trip.host_;
   trip.tell({.event = TraceEvent::get_conn, .at = now(), .text = host.text()});
   if (!config_.disable_keep_alives) {
-    if (PersistConn* conn = take_idle(host)) {
+    if (PersistConn* conn = take_idle(host, trip)) {
       attach(*conn, trip);
       return;
     }
@@ -220,15 +220,22 @@ void Transport::get_conn(RoundTrip& trip) noexcept {
 }
 
 // The connection used last that is still good; taken out of the pool.
-PersistConn* Transport::take_idle(HostEntry& host) noexcept {
+PersistConn* Transport::take_idle(HostEntry& host, const RoundTrip& trip) noexcept {
   while (PersistConn* conn = host.idle.back()) {
     const port::Time time = now();
     const bool is_old = port::deadline_after(conn->idle_since(), config_.timeouts.idle_conn) <= time ||
                         port::deadline_after(conn->made_at(), config_.timeouts.conn_lifetime) <= time;
-    if (!is_old) {
+    if (is_old) {
+      conn->close(PersistConn::End::idle_timeout);
+      continue;
+    }
+    // It came back in this turn, so nobody has looked yet whether the server closes without a word. Who may be repeated takes the risk.
+    if (conn->idle_since() == time && !trip.request_.is_idempotent()) {
+      conn->idle_readable();
+    }
+    if (conn->state() == PersistConn::State::idle) {
       return conn;
     }
-    conn->close(PersistConn::End::idle_timeout);
   }
   return nullptr;
 }

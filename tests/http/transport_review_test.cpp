@@ -194,6 +194,7 @@ TEST(TransportReview, RequestThatStallsBehindAnAnswerNobodyReadsHasADeadline) {
   EXPECT_LT(caller.loop.turns() - turns, 100U);
   EXPECT_EQ(trip.response.body_state(), http::ResponseBodyState::failed);
   EXPECT_EQ(trip.response.error().cause, CallCause::timed_out);
+  EXPECT_EQ(trip.response.error().stage, CallStage::send);
   caller.expect_quiet();
 }
 
@@ -261,6 +262,39 @@ TEST(TransportReview, WantedConnectionIsNotEvicted) {
   caller.want(b2, 200, "abc");
   EXPECT_EQ(caller.transport.counters().dials, 2U);
   caller.expect_quiet(1);
+}
+
+// The server closes behind its answer and does not say so. The next request is begun in the callback, before anybody could see it.
+struct Following {
+  Trip* next = nullptr;
+  void go(Trip&) { next->go(); }
+};
+
+TEST(TransportReview, RequestThatCannotBeRepeatedDoesNotFollowAnEnd) {
+  for (const std::string_view behind : {"", "stray"}) {
+    Caller<> caller;
+    RawServer& origin = caller.talk.listen(80);
+    Trip& second = caller.make("POST", "http://127.0.0.1/2");
+    second.trip.request().set_body("hello");
+    Following following{&second};
+    Trip& first = caller.make("GET", "http://127.0.0.1/1");
+    first.then = net::callback<&Following::go>(following);
+    first.go();
+    Peer& peer = origin.accept();
+    static_cast<void>(peer.want_containing("\r\n\r\n"));
+    // The answer fills what one call receives, and what is behind it is left in the socket.
+    const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: ";
+    const std::size_t size = caller_limits.in_buffer - head.size() - 8;
+    peer.say(head + std::to_string(size) + "\r\n\r\n" + std::string(size, 'x') + std::string{behind});
+    peer.finish();
+    caller.want(first, 200, std::string(size, 'x'));
+    Peer& next = origin.accept();
+    static_cast<void>(next.want_containing("\r\n\r\nhello"));
+    next.say(ok_abc);
+    caller.want(second, 200, "abc");
+    EXPECT_EQ(second.trip.retries(), 0U);
+    caller.expect_quiet(1);
+  }
 }
 
 // An entry that only a draining connection holds is as good as free.

@@ -249,6 +249,7 @@ TEST(TransportRules, RequestOfWhichNothingWasWrittenIsRepeatedIfItsBodyCanBe) {
     Peer& peer = origin.accept();
     answer(peer);
     caller.want(first, 200, "abc");
+    caller.talk.advance(1ms);
     Snatch snatch{&peer};
     Pieces pieces{{"hello"}};
     Trip& trip = caller.make("POST", "http://127.0.0.1/");
