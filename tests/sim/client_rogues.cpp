@@ -126,13 +126,23 @@ void Rogue::read(Session& session) {
     session.out += "HTTP/1.1 100 Continue\r\n\r\n";
   }
   ++requests_;
-  answer(session, number, method);
+  answer(session, number, method, head.find("\r\nAccept-Encoding: gzip\r\n") != std::string::npos);
 }
 
-void Rogue::answer(Session& session, std::uint64_t number, std::string_view method) {
+void Rogue::answer(Session& session, std::uint64_t number, std::string_view method, bool takes_gzip) {
   const bool is_head = method == "HEAD";
-  const std::string body = rogue_text(number);
-  const std::string right = sized("HTTP/1.1 200 OK", body, is_head);
+  std::string body = rogue_text(number);
+  std::string coding;
+  if (takes_gzip && random_.chance(0.7)) {
+    coding = "Content-Encoding: gzip\r\n";
+    body = gzip_of(body);
+    if (random_.chance(0.1)) {
+      body[body.size() - 7] = static_cast<char>(body[body.size() - 7] ^ 1);  // the check is wrong
+    } else if (random_.chance(0.1)) {
+      body.resize(body.size() - 1 - random_.below(8));
+    }
+  }
+  const std::string right = sized("HTTP/1.1 200 OK", body, is_head, coding);
   std::string& out = session.out;
   session.piece = random_.chance(0.3) ? 1 + random_.below(200) : SIZE_MAX;
   if (random_.chance(0.2)) {
@@ -141,7 +151,7 @@ void Rogue::answer(Session& session, std::uint64_t number, std::string_view meth
   const auto end_somehow = [&] { return static_cast<End>(1 + random_.below(4)); };
   switch (random_.below(40)) {
     case 0: {  // chunked
-      out += "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+      out += "HTTP/1.1 200 OK\r\n" + coding + "Transfer-Encoding: chunked\r\n\r\n";
       for (std::size_t at = 0; at < body.size() && !is_head;) {
         const auto size = static_cast<std::size_t>(1 + random_.below(100));
         const std::string piece = body.substr(at, size);
@@ -155,7 +165,7 @@ void Rogue::answer(Session& session, std::uint64_t number, std::string_view meth
       return;
     }
     case 1:  // until the end
-      out += "HTTP/1.1 200 OK\r\n\r\n" + (is_head ? "" : body);
+      out += "HTTP/1.1 200 OK\r\n" + coding + "\r\n" + (is_head ? "" : body);
       session.end = random_.chance(0.5) || is_head ? End::finish : End::close;
       return;
     case 2:  // cut
@@ -163,7 +173,7 @@ void Rogue::answer(Session& session, std::uint64_t number, std::string_view meth
       session.end = end_somehow();
       return;
     case 3:
-      out += "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n" + body.substr(0, 3) + "\r\n";
+      out += "HTTP/1.1 200 OK\r\n" + coding + "Transfer-Encoding: chunked\r\n\r\n3\r\n" + body.substr(0, 3) + "\r\n";
       session.end = end_somehow();
       return;
     case 4: {
@@ -188,7 +198,7 @@ void Rogue::answer(Session& session, std::uint64_t number, std::string_view meth
       out += right + "stray bytes\r\n\r\n";
       return;
     case 8:  // more is announced than comes
-      out += sized("HTTP/1.1 200 OK", body + "0123456789", true) + body;
+      out += sized("HTTP/1.1 200 OK", body + "0123456789", true, coding) + body;
       session.end = End::finish;
       return;
     case 9:
@@ -228,17 +238,18 @@ void Rogue::answer(Session& session, std::uint64_t number, std::string_view meth
       out += sized("HTTP/1.1 401 Unauthorized", "no", is_head);
       return;
     case 18:
-      out += sized("HTTP/1.0 200 OK", body, is_head, "Connection: keep-alive\r\n");
+      out += sized("HTTP/1.0 200 OK", body, is_head, coding + "Connection: keep-alive\r\n");
       return;
     case 19:
-      out += sized("HTTP/1.1 200 OK", body, is_head, "Connection: close\r\n");
+      out += sized("HTTP/1.1 200 OK", body, is_head, coding + "Connection: close\r\n");
       session.end = End::finish;
       return;
     case 20:
       out += "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd";
       return;
     case 21:
-      out += "HTTP/1.1 200 OK\nContent-Length: " + std::to_string(body.size()) + "\n\n" + (is_head ? "" : body);
+      out += "HTTP/1.1 200 OK\n" + coding + "Content-Length: " + std::to_string(body.size()) + "\n\n" +
+             (is_head ? "" : body);
       return;
     case 22:  // drip
       out += right;

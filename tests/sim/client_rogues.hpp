@@ -36,7 +36,7 @@ class Rogue {
   };
   void serve(Session& session);
   void read(Session& session);
-  void answer(Session& session, std::uint64_t number, std::string_view method);
+  void answer(Session& session, std::uint64_t number, std::string_view method, bool takes_gzip);
 
   port::SimNetwork& network_;
   port::SimRandom& random_;

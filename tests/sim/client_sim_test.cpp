@@ -14,6 +14,7 @@
 
 #include "port/sim/sim_name_server.hpp"
 #include "port/sim/sim_port.hpp"
+#include "stack/http/proxy.hpp"
 #include "stack/net/resolver.hpp"
 #include "stack/net/resolver_storage.hpp"
 #include "tests/sim/client_rogues.hpp"
@@ -35,10 +36,20 @@ std::uint64_t round_trips_failed = 0;
 
 constexpr http::TransportLimits smallest{
     .connections = 1, .hosts = 1, .in_buffer = 4096, .out_buffer = 512, .head_size_max = 128, .fields_max = 4};
-constexpr http::TransportLimits few{
-    .connections = 3, .hosts = 2, .in_buffer = 4096, .out_buffer = 512, .head_size_max = 300, .fields_max = 8};
-constexpr http::TransportLimits modest{
-    .connections = 8, .hosts = 6, .in_buffer = 4096, .out_buffer = 1024, .head_size_max = 1000, .fields_max = 16};
+constexpr http::TransportLimits few{.connections = 3,
+                                    .hosts = 2,
+                                    .in_buffer = 4096,
+                                    .out_buffer = 512,
+                                    .head_size_max = 300,
+                                    .fields_max = 8,
+                                    .decoders = 1};
+constexpr http::TransportLimits modest{.connections = 8,
+                                       .hosts = 6,
+                                       .in_buffer = 4096,
+                                       .out_buffer = 1024,
+                                       .head_size_max = 1000,
+                                       .fields_max = 16,
+                                       .decoders = 3};
 constexpr net::ResolverLimits resolver_limits{.queries = 2, .cache_entries = 2};
 constexpr http::ServerLimits server_limits{.connections = 6,
                                            .exchanges = 3,
@@ -142,6 +153,7 @@ class World {
         transport_{{.loop = loop_,
                     .memory = memory_,
                     .resolver = &resolver_,
+                    .proxy = &proxies_,
                     .timeouts = timeouts(),
                     .max_idle_conns = pick<std::uint32_t>({100, 100, 0, 1, 2}),
                     .max_idle_conns_per_host = pick<std::int32_t>({2, 2, 0, 1, 5, -1}),
@@ -160,6 +172,11 @@ class World {
       world_.targets.push_back({.authority = std::string{port::format_ip(address, text)}});
       world_.targets.push_back({.authority = name});
       world_.targets.push_back({.authority = name + ":80"});  // another key for the same place
+      if (random_.chance(0.3)) {
+        port::Address at = address;
+        at.port = 80;
+        world_.targets.push_back({.authority = "elsewhere.test", .endpoint = port::Endpoint{at}});
+      }
     }
     names_.add("rogue.test", rogue_address);
     names_.add("www.nobody.test", nobody_address);
@@ -169,11 +186,19 @@ class World {
                                .outcome = pick<Outcome>({Outcome::refused, Outcome::unreachable, Outcome::silent}),
                                .delay = 30ms,
                                .at_once = random_.chance(0.3)});
-    if (random_.chance(0.7)) {
+    // Everything through one server, which does not care whose the request is: many hosts share its connections.
+    const bool has_proxy = random_.chance(0.2);
+    if (has_proxy) {
+      http::Proxy proxy;
+      std::array<char, port::address_text_max> text;
+      EXPECT_EQ(proxy.parse(port::format_ip(sites_[0].port.ipv4_address(), text)), http::ProxyError::none);
+      proxies_.set(proxy);
+    }
+    if (!has_proxy && random_.chance(0.7)) {
       world_.targets.push_back({.authority = "192.0.2.66", .kind = UserTarget::Kind::rogue});
       world_.targets.push_back({.authority = "rogue.test", .kind = UserTarget::Kind::rogue});
     }
-    if (random_.chance(0.4)) {
+    if (!has_proxy && random_.chance(0.4)) {
       for (const char* name : {"none.test", "silent.test", "www.nobody.test"}) {
         world_.targets.push_back({.authority = name, .kind = UserTarget::Kind::nobody});
       }
@@ -346,6 +371,7 @@ class World {
     std::printf("%zu users, %zu sites\n", users_.size(), sites_.size());
     print("round trips", world_.starts);
     print("right", world_.right);
+    print("... decoded", world_.decoded);
     print("other status", world_.refused);
     print("let go", world_.let_go);
     print("failed", world_.failed);
@@ -386,6 +412,7 @@ class World {
   std::unique_ptr<LoopStorage> loop_storage_;
   net::Loop loop_;
   net::Resolver resolver_;
+  http::ProxySettings proxies_;
   http::Transport transport_;
   std::deque<Site> sites_;
   std::deque<User> users_;

@@ -24,6 +24,31 @@ std::string rogue_text(std::uint64_t number) {
   return numbered_text(number, long_size(number) % 700);
 }
 
+std::string gzip_of(std::string_view text) {
+  std::uint32_t check = 0xFFFFFFFF;
+  for (const char c : text) {
+    check ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) {
+      check = (check >> 1) ^ ((check & 1) != 0 ? 0xEDB88320 : 0);
+    }
+  }
+  check = ~check;
+  std::string out{"\x1f\x8b\x08\0\0\0\0\0\0\x03", 10};
+  const auto put = [&out](std::uint32_t value, int bytes) {
+    for (; bytes > 0; --bytes, value >>= 8) {
+      out += static_cast<char>(value & 0xFF);
+    }
+  };
+  const auto size = static_cast<std::uint32_t>(text.size());
+  out += '\1';  // the last block, stored
+  put(size, 2);
+  put(~size, 2);
+  out += text;
+  put(check, 4);
+  put(size, 4);
+  return out;
+}
+
 User::User(http::Transport& transport, UserWorld& world) : transport_{transport}, world_{world} {
   trip_.emplace(transport_, memory_.memory());
   body_.reserve(20'000);
@@ -111,12 +136,13 @@ void User::start() {
   number_ = ++world_.numbers;
   is_busy_ = true;
   is_disappointed_ = false;
+  is_packed_ = false;
   answers_ = status_ = 0;
   body_.clear();
   use_ = random.chance(0.6) ? Use::read : static_cast<Use>(random.below(5));
   chains_ = random.chance(0.2);
   set_request();
-  http::RoundTripOptions options;
+  http::RoundTripOptions options{.endpoint = endpoint_, .decode = random.chance(0.4)};
   if (random.chance(0.3)) {
     options.timeout = port::Duration{1'000'000 + random.below(8'000'000'000)};
   }
@@ -134,6 +160,7 @@ void User::set_request() {
   static constexpr std::array<std::string_view, 10> methods{"GET",  "GET", "GET",   "GET",    "HEAD",
                                                             "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
   target_ = target.kind;
+  endpoint_ = target.endpoint;
   const std::string_view kind = target_ == UserTarget::Kind::rogue ? "rogue" : kinds[random.below(kinds.size())];
   method_ = methods[random.below(methods.size())];
   url_ = "http://" + target.authority + "/" + std::string{kind} + "/" + std::to_string(number_);
@@ -274,6 +301,7 @@ void User::answered(http::Response& answer) {
     return;
   }
   status_ = answer.status();
+  is_packed_ = !answer.is_decoded() && answer.fields().get("Content-Encoding");
   if (target_ == UserTarget::Kind::nobody) {
     complain("an answer from where nobody is");
   }
@@ -338,7 +366,7 @@ void User::look() {
     if (response_.error().cause == CallCause::none) {
       complain("a body failed without an error");
     }
-    if (status_ == 200 && !has_none_ && !std::string_view{expected_}.starts_with(body_)) {
+    if (status_ == 200 && !has_none_ && !is_packed_ && !std::string_view{expected_}.starts_with(body_)) {
       complain("a body that failed had wrong bytes");
     }
   } else {
@@ -359,9 +387,10 @@ void User::check_whole() {
     return;
   }
   ++world_.right;
+  world_.decoded += response_.is_decoded() ? 1 : 0;
   if (has_none_) {
     complain("a whole answer where none is given");
-  } else if (body_ != expected_) {
+  } else if (!is_packed_ && body_ != expected_) {
     complain("the wrong bytes");
   }
 }

@@ -19,12 +19,15 @@ namespace pollux::test {
 [[nodiscard]] std::string numbered_text(std::uint64_t number, std::uint64_t size);
 // Of /rogue/17.
 [[nodiscard]] std::string rogue_text(std::uint64_t number);
+// A gzip file (RFC 1952) that holds `text` in stored blocks (RFC 1951 section 3.2.4).
+[[nodiscard]] std::string gzip_of(std::string_view text);
 
 // Where requests go.
 struct UserTarget {
   enum class Kind : std::uint8_t { ours, rogue, nobody };  // nobody: no answer can come from there
   std::string authority;
   Kind kind = Kind::ours;
+  std::optional<port::Endpoint> endpoint{};  // connect here instead
 };
 
 // What all users of a run share.
@@ -44,6 +47,7 @@ struct UserWorld {
   // What came of it.
   std::uint64_t starts = 0;
   std::uint64_t right = 0;    // 200 with every byte
+  std::uint64_t decoded = 0;  // ... of those that came as gzip
   std::uint64_t refused = 0;  // another status
   std::uint64_t let_go = 0;
   std::uint64_t failed = 0;
@@ -100,8 +104,10 @@ class User {
   std::uint64_t number_ = 0;
   std::string url_;
   std::string method_;
-  std::string expected_;   // the body of a 200; "" with `has_none_`
-  bool has_none_ = false;  // no 200 can come
+  std::string expected_;    // the body of a 200; "" with `has_none_`
+  bool has_none_ = false;   // no 200 can come
+  bool is_packed_ = false;  // the body came encoded and was not decoded: its bytes are not compared
+  std::optional<port::Endpoint> endpoint_{};
   std::string body_;
   std::string complaint_;
   int status_ = 0;
