@@ -176,6 +176,14 @@ Finished fetch(const std::string& arguments) {
   return run("'" + program("fetch") + "' -sS -m 20 " + arguments + " </dev/null");
 }
 
+// pollux-fetch and curl are given the same; output and exit status are the same.
+void expect_as_curl(const std::string& arguments) {
+  const Finished theirs = run("curl -q -sS -m 20 " + arguments + " </dev/null");
+  const Finished ours = fetch(arguments);
+  EXPECT_EQ(ours.output, theirs.output) << arguments;
+  EXPECT_EQ(ours.status, theirs.status) << arguments << "\n" << ours.errors << theirs.errors;
+}
+
 // A file in which a download ends up.
 std::string download(std::string_view name) {
   return Files::folder + "/" + std::string{name};
@@ -190,6 +198,12 @@ long number_of(const Finished& finished, const std::string& name) {
   std::smatch found;
   const bool there = std::regex_search(finished.output, found, std::regex{"\"" + name + "\": ([0-9]+)"});
   return there ? std::stol(found[1]) : -1;
+}
+
+void expect_all_answered(const Finished& finished, long count) {
+  EXPECT_EQ(finished.status, 0) << finished.output << finished.errors;
+  EXPECT_EQ(number_of(finished, "200"), count) << finished.output;
+  EXPECT_EQ(number_of(finished, "errors"), 0) << finished.output;
 }
 
 // ---- The same for all
@@ -208,13 +222,6 @@ class EachPeer : public ::testing::TestWithParam<Kind> {
     return "'" + peer_->url(std::string{kind().files} + "/" + std::string{name}) + "'";
   }
   [[nodiscard]] std::string path(std::string_view name) const { return "'" + peer_->url(name) + "'"; }
-  // pollux-fetch and curl are given the same; output and exit status are the same.
-  void expect_as_curl(const std::string& arguments) const {
-    const Finished theirs = run("curl -q -sS -m 20 " + arguments + " </dev/null");
-    const Finished ours = fetch(arguments);
-    EXPECT_EQ(ours.output, theirs.output) << arguments;
-    EXPECT_EQ(ours.status, theirs.status) << arguments << "\n" << ours.errors << theirs.errors;
-  }
 
   std::unique_ptr<Peer> peer_;
 };
@@ -339,10 +346,7 @@ TEST_P(EachPeer, BearsALoad) {
   std::string url = file("small.txt");
   url = url.substr(1, url.size() - 2);
   const Finished finished = run_app("load", {"-n", "2000", "-c", "8", "--json", url});
-  EXPECT_EQ(finished.status, 0) << finished.output << finished.errors;
-  EXPECT_EQ(number_of(finished, "answers"), 2000) << finished.output;
-  EXPECT_EQ(number_of(finished, "200"), 2000) << finished.output;
-  EXPECT_EQ(number_of(finished, "errors"), 0) << finished.output;
+  expect_all_answered(finished, 2000);
   EXPECT_EQ(number_of(finished, "body_bytes"), 2000 * static_cast<long>(small_text.size()));
   if (!kind().keeps_connections) {
     EXPECT_EQ(number_of(finished, "dials"), 2000);
@@ -353,6 +357,257 @@ TEST_P(EachPeer, BearsALoad) {
 
 INSTANTIATE_TEST_SUITE_P(Peers, EachPeer, ::testing::ValuesIn(kinds),
                          [](const auto& one) { return std::string{one.param.name}; });
+
+// ---- What only one of them does
+
+#define SKIP_WITHOUT(kind)                                         \
+  if (const std::string reason = missing(kind); !reason.empty()) { \
+    GTEST_SKIP() << reason;                                        \
+  }
+
+TEST(Nginx, EndsConnectionsAfterSomeRequests) {
+  SKIP_WITHOUT("nginx");
+  const auto nginx = start_nginx("    keepalive_requests 3;\n");
+  std::string urls;
+  for (int i = 0; i < 10; ++i) {
+    urls += " -o /dev/null " + nginx->url("/small.txt");
+  }
+  const Finished all = fetch("-f -w '%{num_connects}'" + urls);
+  EXPECT_EQ(all.status, 0) << all.errors;
+  EXPECT_EQ(all.output, "1001001001");
+  const Finished load = run_app("load", {"-n", "300", "-c", "4", "--json", nginx->url("/small.txt")});
+  expect_all_answered(load, 300);
+  EXPECT_LE(number_of(load, "dials"), 104);
+}
+
+// While fetch waits for Go's slow answer, nginx closes the connection that lies idle.
+TEST(Nginx, EndsIdleConnections) {
+  SKIP_WITHOUT("nginx");
+  SKIP_WITHOUT("go");
+  const auto nginx = start_nginx("    keepalive_timeout 200ms;\n");
+  const auto go = start_go();
+  const auto short_go = start_go({"200ms"});
+  const std::string small = " -o /dev/null " + nginx->url("/small.txt") + " -o /dev/null " + short_go->url("/hello");
+  const Finished all =
+      fetch("-f -w '%{num_connects}'" + small + small + " -o /dev/null '" + go->url("/slow?for=400ms") + "'" + small);
+  EXPECT_EQ(all.status, 0) << all.errors;
+  EXPECT_EQ(all.output, "1100111");
+}
+
+// The connection is closed at about the time the next request is sent on it: such a request is sent again.
+TEST(Nginx, ClosesAtTheMomentOfReuse) {
+  SKIP_WITHOUT("nginx");
+  const auto nginx = start_nginx("    keepalive_timeout 10ms;\n");
+  const Finished load = run_app("load", {"-n", "100", "-c", "1", "--rate", "100", "--json", nginx->url("/small.txt")});
+  expect_all_answered(load, 100);
+}
+
+TEST(Nginx, AnswersBeforeTheBodyIsSent) {
+  SKIP_WITHOUT("nginx");
+  const auto nginx = start_nginx(
+      "    location /limited/ { client_max_body_size 1m; dav_methods PUT; }\n"
+      "    location /ignored { client_max_body_size 30m; return 200 \"ok\\n\"; }\n");
+  const std::string big = "'" + Files::root() + "/big.bin'";
+  for (const std::string expect : {"", "-H 'Expect:' "}) {
+    EXPECT_EQ(fetch(expect + "-o /dev/null -o /dev/null -T " + big + " -w '%{http_code}|' " + nginx->url("/limited/x"))
+                  .output,
+              "413|")
+        << expect;
+    EXPECT_EQ(fetch(expect + "--data-binary @" + big + " -w '%{http_code}|' " + nginx->url("/ignored")).output,
+              "ok\n200|")
+        << expect;
+  }
+  EXPECT_EQ(fetch("-f -o /dev/null -T " + big + " " + nginx->url("/limited/x")).status, 22);
+}
+
+TEST(Nginx, DoesOtherThings) {
+  SKIP_WITHOUT("nginx");
+  const std::string passwords = Files::folder + "/passwords";
+  write_file(passwords, "mary:{PLAIN}secret\n");
+  const std::string socket = Files::folder + "/nginx.sock";
+  const auto nginx =
+      start_nginx("    listen unix:" + socket +
+                  ";\n"
+                  "    location /private { auth_basic realm; auth_basic_user_file " +
+                  passwords +
+                  "; try_files /small.txt =404; }\n"
+                  "    location /set { add_header Set-Cookie \"name=value; Path=/; HttpOnly\"; return 302 /show; }\n"
+                  "    location /show { return 200 \"$cookie_name $host\\n\"; }\n"
+                  "    location /nothing { return 444; }\n"
+                  "    location /drip/ { alias " +
+                  Files::root() + "/; limit_rate 10k; }\n");
+  const std::string port = std::to_string(nginx->port());
+  EXPECT_EQ(fetch("-u mary:secret -w '%{http_code}' " + nginx->url("/private")).output,
+            std::string{small_text} + "200");
+  EXPECT_EQ(fetch("-o /dev/null -u mary:other -w '%{http_code}' " + nginx->url("/private")).output, "401");
+  EXPECT_EQ(fetch("-L -b '' " + nginx->url("/set")).output, "value 127.0.0.1\n");
+  EXPECT_EQ(fetch("--resolve device.test:" + port + ":127.0.0.1 http://device.test:" + port + "/show").output,
+            " device.test\n");
+  EXPECT_EQ(fetch("--unix-socket '" + socket + "' http://inside/show").output, " inside\n");
+  EXPECT_EQ(fetch(nginx->url("/nothing")).status, 52);
+  expect_as_curl("-w '%{http_code} %{num_connects}|' " + nginx->url("/small.txt") + " " + nginx->url("/nothing") + " " +
+                 nginx->url("/small.txt"));
+  EXPECT_EQ(fetch("-m 0.3 -o /dev/null " + nginx->url("/drip/big.bin")).status, 28);
+}
+
+TEST(Nginx, IsAForwardProxy) {
+  SKIP_WITHOUT("nginx");
+  SKIP_WITHOUT("go");
+  const auto go = start_go();
+  const auto nginx = start_nginx("    location / { proxy_pass http://$http_host$request_uri; }\n");
+  EXPECT_EQ(
+      fetch("-x " + nginx->url("") + " " + go->url("/hello") + " " + go->url("/chunked") + " -w '%{num_connects}|'")
+          .output,
+      "hello\n1|one\ntwo\nthree\n0|");
+}
+
+TEST(Lighttpd, EndsConnectionsAfterSomeRequests) {
+  SKIP_WITHOUT("lighttpd");
+  const auto lighttpd = start_lighttpd("server.max-keep-alive-requests = 3\n");
+  const Finished load = run_app("load", {"-n", "300", "-c", "4", "--json", lighttpd->url("/small.txt")});
+  expect_all_answered(load, 300);
+  EXPECT_GE(number_of(load, "dials"), 75);
+}
+
+class Go : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    SKIP_WITHOUT("go");
+    go_ = start_go();
+  }
+  [[nodiscard]] std::string url(std::string_view path) const { return "'" + go_->url(path) + "'"; }
+
+  std::unique_ptr<Peer> go_;
+};
+
+TEST_F(Go, SendsChunksTrailersAndHints) {
+  EXPECT_EQ(fetch(url("/chunked")).output, "one\ntwo\nthree\n");
+  expect_as_curl("-w '|%{http_code} %{size_download} %{num_connects}|' " + url("/chunked") + " " + url("/trailers") +
+                 " " + url("/hints"));
+  expect_as_curl("-i " + url("/trailers") + " | grep -v ^Date:");
+  expect_as_curl("-i -w '%{http_code}' " + url("/hints") + " | grep -v ^Date:");
+  EXPECT_NE(fetch("-i " + url("/hints")).output.find("HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n"),
+            std::string::npos);
+}
+
+TEST_F(Go, Redirects) {
+  EXPECT_EQ(fetch("-L -w '%{http_code} %{num_redirects} %{num_connects}' " + url("/redirect/4")).output,
+            "hello\n200 4 1");
+  expect_as_curl("-L --max-redirs 3 -o /dev/null -w '%{http_code} %{num_redirects}' " + url("/redirect/4"));
+  expect_as_curl("-L -d a=b -w '%{http_code} %{method}' " + url("/redirect/2"));
+}
+
+TEST_F(Go, IsSlow) {
+  EXPECT_EQ(fetch("-m 0.2 " + url("/slow?for=5s")).status, 28);
+  EXPECT_EQ(fetch(url("/slow?for=50ms") + " " + url("/hello")).output, "slow\nhello\n");
+}
+
+TEST_F(Go, AsksForTheBodyOrNot) {
+  const std::string big = "'" + Files::root() + "/big.bin' ";
+  const Finished wanted = fetch("--data-binary @" + big + "-o /dev/null -D - -w '%{size_upload}' " + url("/echo"));
+  EXPECT_TRUE(wanted.output.starts_with("HTTP/1.1 100 Continue\r\n")) << wanted.output;
+  EXPECT_NE(wanted.output.find("\r\nX-Expect: 100-continue\r\n"), std::string::npos) << wanted.output;
+  EXPECT_TRUE(wanted.output.ends_with("\r\n20000000")) << wanted.output;
+  EXPECT_EQ(fetch("--expect100-timeout 10 --data-binary @" + big + "-w '%{http_code} %{size_upload}' " + url("/refuse"))
+                .output,
+            "not wanted\n403 0");
+  const Finished early = fetch("-H 'Expect:' --data-binary @" + big + "-w '%{http_code}' " + url("/refuse"));
+  EXPECT_EQ(early.output, "not wanted\n403") << early.errors;
+  EXPECT_EQ(early.status, 0) << early.errors;
+}
+
+TEST_F(Go, ClosesAndCuts) {
+  EXPECT_EQ(fetch("-w '%{num_connects}' " + url("/close") + " " + url("/close")).output, "bye\n1bye\n1");
+  EXPECT_EQ(fetch(url("/abort")).status, 18);
+  expect_as_curl("-w '|%{http_code} %{size_download} %{num_connects}|' " + url("/abort") + " " + url("/hello"));
+  const Finished posts = run_app("load", {"-n", "500", "-c", "4", "-d", "a=b", "--json", go_->url("/echo")});
+  expect_all_answered(posts, 500);
+  const Finished single = run_app("load", {"-n", "500", "-c", "4", "--no-keepalive", "--json", go_->url("/hello")});
+  expect_all_answered(single, 500);
+  EXPECT_EQ(number_of(single, "dials"), 500);
+}
+
+// ---- pollux-gateway in front of them
+
+class GatewayBefore : public ::testing::Test {
+ protected:
+  void start(const std::string& routes) {
+    write_file(Files::folder + "/gateway.conf", routes);
+    gateway_ = std::make_unique<App>("gateway", std::vector<std::string>{"--config", Files::folder + "/gateway.conf"});
+  }
+  [[nodiscard]] std::string url(std::string_view path) const { return "'" + gateway_->url(path) + "'"; }
+
+  std::unique_ptr<App> gateway_;
+};
+
+TEST_F(GatewayBefore, Nginx) {
+  SKIP_WITHOUT("nginx");
+  const auto nginx = start_nginx(
+      "    gzip on;\n    client_max_body_size 30m;\n    location /put/ { dav_methods PUT; }\n    keepalive_requests "
+      "3;\n");
+  start("route / " + nginx->url("") + "\n");
+  const std::string big = Files::root() + "/big.bin";
+  const std::string copy = download("through");
+  EXPECT_EQ(fetch("-o '" + copy + "' -w '%{http_code} %{size_download}' " + url("/big.bin")).output, "200 20000000");
+  EXPECT_TRUE(is_same_file(copy, big));
+  EXPECT_EQ(fetch("-r 2-6 -w '%{http_code}' " + url("/small.txt")).output,
+            std::string{small_text.substr(2, 5)} + "206");
+  EXPECT_EQ(fetch("-I -o /dev/null -w '%{http_code}%header{content-length}' " + url("/big.bin")).output, "20020000000");
+  EXPECT_EQ(fetch("-f -o /dev/null " + url("/none")).status, 22);
+  EXPECT_EQ(fetch("--compressed " + url("/page.html")).output, fetch(url("/page.html")).output);
+  EXPECT_EQ(fetch("-T '" + big + "' -w '%{http_code}' -o /dev/null " + url("/put/three")).output, "201");
+  EXPECT_TRUE(is_same_file(Files::root() + "/put/three", big));
+  static_cast<void>(run("rm -f '" + Files::root() + "/put/three'"));
+  std::string urls;
+  for (int i = 0; i < 10; ++i) {
+    urls += " -o /dev/null " + url("/small.txt");
+  }
+  EXPECT_EQ(fetch("-f -w '%{num_connects}'" + urls).output, "1000000000");
+  const Finished load = run_app("load", {"-n", "2000", "-c", "8", "--json", gateway_->url("/small.txt")});
+  expect_all_answered(load, 2000);
+  EXPECT_EQ(number_of(load, "dials"), 8) << "the upstream's closing is no business of the client";
+}
+
+TEST_F(GatewayBefore, NginxThatClosesAtTheMomentOfReuse) {
+  SKIP_WITHOUT("nginx");
+  const auto nginx = start_nginx("    keepalive_timeout 10ms;\n");
+  start("route / " + nginx->url("") + "\n");
+  expect_all_answered(run_app("load", {"-n", "100", "-c", "1", "--rate", "100", "--json", gateway_->url("/small.txt")}),
+                      100);
+}
+
+TEST_F(GatewayBefore, Go) {
+  SKIP_WITHOUT("go");
+  const auto go = start_go();
+  start("route / " + go->url("") + "\n");
+  expect_as_curl("-w '|%{http_code} %{num_connects}|' " + url("/hello") + " " + url("/chunked") + " " + url("/gzip"));
+  const std::string hints = fetch("-i " + url("/hints")).output;
+  EXPECT_NE(hints.find("HTTP/1.1 103 Early Hints\r\n"), std::string::npos) << hints;
+  EXPECT_NE(fetch("-D - -o /dev/null " + url("/trailers")).output.find("\r\nX-Sum: abc\r\n"), std::string::npos);
+  const std::string big = Files::root() + "/big.bin";
+  const std::string copy = download("through");
+  EXPECT_EQ(fetch("--data-binary '@" + big + "' -o '" + copy + "' -w '%{http_code}' " + url("/echo")).output, "200");
+  EXPECT_TRUE(is_same_file(copy, big));
+  EXPECT_EQ(fetch("-H 'Transfer-Encoding: chunked' --data-binary '@" + big + "' -o '" + copy + "' -w '%{http_code}' " +
+                  url("/echo"))
+                .output,
+            "200");
+  EXPECT_TRUE(is_same_file(copy, big));
+  EXPECT_EQ(fetch("-H 'Expect:' --data-binary '@" + big + "' -w '%{http_code}' " + url("/refuse")).output,
+            "not wanted\n403");
+  EXPECT_EQ(fetch(url("/abort")).status, 18);
+  EXPECT_EQ(fetch("-w '%{num_connects}' " + url("/close") + " " + url("/close")).output, "bye\n1bye\n0");
+
+  Client client{gateway_->port()};
+  client.send("GET /upgrade HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nfirst");
+  const std::string head = client.read_until("\r\n\r\n");
+  EXPECT_TRUE(head.starts_with("HTTP/1.1 101 ")) << head;
+  EXPECT_EQ(client.read(5), "first");
+  client.send("second");
+  EXPECT_EQ(client.read(6), "second");
+  client.finish();
+  EXPECT_EQ(client.read_all(), "");
+}
 
 }  // namespace
 }  // namespace pollux::e2e

@@ -84,13 +84,19 @@ func compressed(w http.ResponseWriter, r *http.Request) {
 	packer.Close()
 }
 
-// The body back as it comes. Reading it makes net/http say 100 Continue.
+// The body back: as it comes if its length is known, otherwise once it is there, because net/http drops up to 256 KiB of a chunked body
+// when the answer begins. Reading makes it say 100 Continue.
 func echo(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Expect", r.Header.Get("Expect"))
 	if r.ContentLength >= 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(r.ContentLength))
+		io.Copy(w, r.Body)
+		return
 	}
-	w.Header().Set("X-Expect", r.Header.Get("Expect"))
-	io.Copy(w, r.Body)
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		w.Write(body)
+	}
 }
 
 // An answer to a request whose body nobody reads.
