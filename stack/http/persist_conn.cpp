@@ -315,7 +315,7 @@ port::Time PersistConn::deadline() const noexcept {
     case State::idle:
       return port::deadline_after(since_, timeouts.idle_conn);
     case State::draining:
-      return port::deadline_after(since_, timeouts.drain);
+      return since_ + timeouts.drain;
     case State::busy:
       break;
     case State::closing:
@@ -324,7 +324,7 @@ port::Time PersistConn::deadline() const noexcept {
   port::Time until = trip_deadline();
   if (message_over_) {
     if (sends_) {
-      until = port::earliest(until, port::deadline_after(finished_at_, timeouts.early_response));
+      until = port::earliest(until, finished_at_ + timeouts.early_response);
     } else {
       until = port::earliest(until, port::deadline_after(moved_at_, timeouts.body_unread));
     }
@@ -335,10 +335,12 @@ port::Time PersistConn::deadline() const noexcept {
   }
   if (sends_ && send_blocked_) {
     until = port::earliest(until, port::deadline_after(moved_at_, timeouts.write_stall));
+  } else if (sends_ && sender_.is_later()) {
+    until = port::earliest(until, port::deadline_after(moved_at_, timeouts.source));
   }
   if (!head_came_) {
     if (send_failed_) {  // an answer that came before the failure is read by then
-      until = port::earliest(until, port::deadline_after(moved_at_, timeouts.early_response));
+      until = port::earliest(until, moved_at_ + timeouts.early_response);
     } else if (!sends_) {
       until = port::earliest(until, port::deadline_after(wrote_at_, timeouts.response_header));
     }
@@ -415,7 +417,8 @@ void PersistConn::expire() noexcept {
     fail(CallCause::too_slow);
     return;
   }
-  if (sends_ && send_blocked_ && port::deadline_after(moved_at_, timeouts.write_stall) <= time) {
+  const port::Duration send_wait = send_blocked_ ? timeouts.write_stall : timeouts.source;
+  if (sends_ && (send_blocked_ || sender_.is_later()) && port::deadline_after(moved_at_, send_wait) <= time) {
     CallError error = make_error(CallCause::timed_out);
     error.stage = CallStage::send;
     fail(error);

@@ -53,12 +53,13 @@ struct TransportTimeouts {
   port::Duration response_header = 60s;  // from the request's last byte to the end of the final head
   port::Duration expect_continue = 1s;   // 0: the body is sent at once
   port::Duration write_stall = 30s;      // no byte of the request could be written
+  port::Duration source = 5min;          // the body's source said `later` and was not resumed
   port::Duration body_idle = 60s;        // no byte of the body came although it was wanted
   port::Duration body_unread = 60s;      // bytes are there and nobody consumes them: counted as abandoned
   port::Duration idle_conn = 90s;        // IdleConnTimeout
   port::Duration conn_lifetime = 0s;     // an older connection is not used again
-  port::Duration drain = 50ms;           // for a response that was let go early
-  port::Duration early_response = 50ms;  // for the request to be out once the response is over
+  port::Duration drain = 50ms;           // for a response that was let go early; 0: it is closed at once
+  port::Duration early_response = 50ms;  // for the request to be out once the response is over; 0: none
 };
 
 struct TransportConfig {

@@ -503,6 +503,36 @@ TEST(RoundTrip, RequestThatNobodyTakesHasADeadline) {
   caller.expect_quiet();
 }
 
+TEST(RoundTrip, SourceThatIsNeverResumedHasADeadline) {
+  Caller<> caller{{.timeouts = {.source = 3s}}};
+  RawServer& origin = caller.talk.listen(80);
+  Pieces pieces{{"one", ""}};
+  Trip& trip = caller.make("POST", "http://127.0.0.1/");
+  trip.trip.request().set_body({.kind = http::RequestBody::Kind::source, .source = pieces.source()});
+  trip.go();
+  static_cast<void>(origin.accept());
+  caller.talk.advance(2900ms);
+  EXPECT_FALSE(trip.is_over);
+  caller.talk.advance(200ms);
+  caller.want_error(trip, CallCause::timed_out);
+  EXPECT_EQ(trip.error.stage, CallStage::send);
+  EXPECT_EQ(pieces.closed, 1);
+  caller.expect_quiet();
+}
+
+TEST(RoundTrip, WithoutTimeToDrainAResponseLetGoIsClosed) {
+  Caller<> caller{{.timeouts = {.drain = 0s}}};
+  RawServer& origin = caller.talk.listen(80);
+  Trip& trip = caller.make("GET", "http://127.0.0.1/");
+  trip.use = Trip::Use::let_go;
+  trip.go();
+  Peer& peer = origin.accept();
+  peer.want(get_root);
+  peer.say("HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\nabc");
+  caller.want(trip, 200, "");
+  caller.expect_quiet();
+}
+
 // ---- cancel
 
 TEST(RoundTrip, CancelInEveryPhase) {
