@@ -154,13 +154,11 @@ class Builder {
     if (!hop_.has_body) {
       return;
     }
-    const HeaderOption* coding = find(options_, "Transfer-Encoding");
-    const bool is_chunked = coding != nullptr && base::equal_ignoring_case(coding->value, "chunked");
     std::optional<std::uint64_t> size = options_.data.size();
     if (parts_.upload != nullptr) {
       size = parts_.upload->size();
       request_.set_body({.kind = http::RequestBody::Kind::source,
-                         .size = is_chunked ? std::nullopt : size,
+                         .size = asks_chunked(options_) ? std::nullopt : size,
                          .source = parts_.upload->source()});
     } else {
       request_.set_body(options_.data);
@@ -182,6 +180,11 @@ class Builder {
 };
 
 }  // namespace
+
+bool asks_chunked(const Options& options) {
+  const HeaderOption* coding = find(options, "Transfer-Encoding");
+  return coding != nullptr && base::equal_ignoring_case(coding->value, "chunked");
+}
 
 std::string_view default_method(const Options& options, bool uploads) {
   if (options.head) {

@@ -40,6 +40,8 @@ struct RequestParts {
 // Begins `request` anew. The request's first error, or none.
 [[nodiscard]] http::CallCause build(http::ClientRequest& request, const Hop& hop, const RequestParts& parts);
 
+// Whether -H wants the body in chunks.
+[[nodiscard]] bool asks_chunked(const Options& options);
 // The default method: -I, -T, -d, in curl's order.
 [[nodiscard]] std::string_view default_method(const Options& options, bool uploads);
 // What is sent: -X instead of the method.

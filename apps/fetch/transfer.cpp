@@ -26,6 +26,7 @@ Transfer::Transfer(const Session& session, TransferMemory& memory)
       trip_{session.transport, memory.request.memory()},
       lookup_{session.resolver, net::callback<&Transfer::found>(*this)},
       timer_{session.loop, net::callback<&Transfer::paused>(*this)},
+      slow_{session.loop, net::callback<&Transfer::check_speed>(*this)},
       upload_{session.loop, net::callback<&Transfer::upload_more>(*this)},
       progress_{session.loop, net::callback<&Transfer::ask_progress>(*this)} {}
 
@@ -66,7 +67,7 @@ void Transfer::begin_attempt() {
       return;
     }
     upload_.skip(job_->resume_from);
-  } else if (hop_.has_body && options().rate_limit != 0) {
+  } else if (hop_.has_body && (options().rate_limit != 0 || asks_chunked(options()))) {
     upload_.open_text(options().data);
   }
   upload_.limit(options().rate_limit);
@@ -138,10 +139,11 @@ void Transfer::begin_hop() {
   retry_after_s_ = 0;
   next_ = Next::end;
   report_.downloaded = report_.uploaded = 0;
+  const bool is_plain = job_->upload.empty() && options().rate_limit == 0 && !asks_chunked(options());
   const RequestParts parts{.options = options(),
                            .jar = session_.jar,
                            .now = session_.loop.port().wall_clock(),
-                           .upload = job_->upload.empty() && options().rate_limit == 0 ? nullptr : &upload_,
+                           .upload = is_plain ? nullptr : &upload_,
                            .url_memory = memory_.bare_url,
                            .scratch = memory_.scratch,
                            .ranges = memory_.ranges};
@@ -217,6 +219,10 @@ void Transfer::follow() {
   }
   ++report_.redirects;
   const std::string_view target = std::exchange(report_.redirect_url, std::string_view{});
+  if (is_too_long_) {
+    finish({ExitCode::out_of_memory, "Out of memory: the redirect target URL is too long"});
+    return;
+  }
   const auto parsed = wire::parse_url(target);
   if (!parsed) {
     finish({ExitCode::url_malformat, "The redirect target URL could not be parsed"});
@@ -232,11 +238,8 @@ void Transfer::follow() {
     }
   }
   change_method(report_.status);
-  if (hop_.has_body && !job_->upload.empty()) {
-    if (upload_.source().rewind(&upload_) == false) {
-      finish({ExitCode::send_fail_rewind, "necessary data rewind wasn't possible"});
-      return;
-    }
+  if (!may_send_again()) {
+    return;
   }
   const auto first = wire::parse_url(job_->text);
   hop_.is_same_name = first && base::equal_ignoring_case(first->hostname, parsed->hostname);
@@ -250,6 +253,15 @@ void Transfer::follow() {
   set_hop(target);
   session_.verbose.note("Issue another request to this URL: '", hop_.url, "'");
   begin_hop();
+}
+
+// Sets a body back that the next hop sends again. False if it cannot be, and then the transfer is over.
+bool Transfer::may_send_again() {
+  if (!hop_.has_body || job_->upload.empty() || upload_.rewind()) {
+    return true;
+  }
+  finish({ExitCode::send_fail_rewind, "necessary data rewind wasn't possible"});
+  return false;
 }
 
 // ---- ends
@@ -292,6 +304,7 @@ void Transfer::finish(const Failure& failure) {
     trip_.cancel();
   }
   timer_.stop();
+  slow_.stop();
   if (!failure_ && !output_.touch()) {
     failure_ = {ExitCode::write_error, "Failure writing output to destination"};
   }
@@ -332,7 +345,8 @@ const char* Transfer::reason_to_retry() const {
     return nullptr;
   }
   const port::Duration most = options().retry_max_time;
-  if (most > port::Duration::zero() && now() - first_began_ >= most) {
+  const port::Duration asked = report_.status != 0 ? std::chrono::seconds{retry_after_s_} : std::chrono::seconds{0};
+  if (most > port::Duration::zero() && now() - first_began_ + asked >= most) {
     return nullptr;
   }
   switch (failure_.code()) {
@@ -371,13 +385,31 @@ port::Duration Transfer::retry_wait() {
   return wait;
 }
 
-// The timer: the rate allows more, or it is time for another try.
+// The timer: the rate allows more, it is time for another try, or an unwanted body took too long.
 void Transfer::paused() {
   if (state_ == State::waiting) {
     begin_attempt();
+  } else if (state_ == State::skipping) {
+    body_over();
   } else {
     body_came();
   }
+}
+
+// A server that takes the request and then is silent, or lets its head drip, is as slow as one whose body does.
+void Transfer::check_speed() {
+  const http::TransportCounters& counters = session_.transport.counters();
+  const std::uint64_t moved = counters.bytes_sent + counters.bytes_received;
+  const auto window = std::chrono::duration_cast<std::chrono::milliseconds>(options().speed_time).count();
+  if (moved - moved_ < options().speed_limit * static_cast<std::uint64_t>(window) / 1000) {
+    const base::Decimal rate{options().speed_limit};
+    const base::Decimal time{static_cast<std::uint64_t>(window) / 1000};
+    finish(
+        {ExitCode::operation_timedout,
+         {"Operation too slow. Less than ", rate.view(), " bytes/sec transferred the last ", time.view(), " seconds"}});
+    return;
+  }
+  moved_ = moved;
 }
 
 // ---- measuring and showing
@@ -406,6 +438,11 @@ void Transfer::traced(const http::Trace& trace) {
         local_ = trip_.local();
       }
       report_.local = local_;
+      if (options().speed_limit != 0 && options().speed_time > port::Duration::zero()) {
+        const http::TransportCounters& counters = session_.transport.counters();
+        moved_ = counters.bytes_sent + counters.bytes_received;
+        slow_.start_every(options().speed_time);
+      }
       report_.scheme = trip_.request().is_https() ? "HTTPS" : "HTTP";
       break;
     case TraceEvent::wrote_head:

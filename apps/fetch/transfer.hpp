@@ -98,6 +98,8 @@ class Transfer {
   void body_came();
   [[nodiscard]] Failure take(std::string_view piece);
   void body_over();
+  void skip_on();
+  [[nodiscard]] bool may_send_again();
 
   // ---- ends
   void failed(const http::CallError& error);
@@ -111,6 +113,7 @@ class Transfer {
   void ask_progress(Moved& moved);
   void start_progress();
   void paused();
+  void check_speed();
   void upload_more() { trip_.resume_body(); }
   [[nodiscard]] port::Duration since_beginning(port::Time at) const;
   [[nodiscard]] port::Duration time_left() const;
@@ -122,7 +125,8 @@ class Transfer {
   http::RoundTrip trip_;
   http::Response response_{};
   net::Lookup lookup_;
-  net::Timer timer_;  // the pause of a limited rate, or before another try
+  net::Timer timer_;  // the pause of a limited rate, before another try, or how long an unwanted body may take
+  net::Timer slow_;   // -y, until the head is there; from then on the transport looks
   Upload upload_;
   Progress progress_;
   Output output_{};
@@ -143,12 +147,14 @@ class Transfer {
   std::string_view to_host_{};   // --connect-to
   std::uint64_t body_size_ = 0;  // declared
   std::uint64_t retry_after_s_ = 0;
+  std::uint64_t moved_ = 0;       // bytes, both ways, when slow_ began
   std::uint32_t connection_ = 0;  // the one in use, and our end of it
   port::Address local_{};
   bool has_interim_ = false;
   bool is_chunked_ = false;
   bool was_refused_ = false;  // nobody listens there: --retry-connrefused
   bool is_expecting_ = false;
+  bool is_too_long_ = false;   // the Location
   bool is_unwanted_ = false;   // the body of a resumed transfer that is complete
   bool cannot_write_ = false;  // a head could not be shown
 };

@@ -1,16 +1,39 @@
 // What a transfer does with an answer: its heads, whether it leads elsewhere or is refused, and its body.
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "apps/fetch/file_io.hpp"
 #include "apps/fetch/transfer.hpp"
 #include "stack/base/text.hpp"
+#include "stack/wire/range.hpp"
 #include "stack/wire/url.hpp"
 
 namespace pollux::fetch {
 
 using http::ResponseBodyState;
 
+namespace {
+
+// What is read of a body that nobody wants before a new connection costs less.
+constexpr std::uint64_t skip_size_max = std::uint64_t{256} * 1024;
+constexpr port::Duration skip_time_max = std::chrono::seconds{1};
+// A server that asks for more is asked again after a day.
+constexpr std::uint64_t retry_after_max_s = 86400;
+
+// Whether the content is what is missing from `offset` on (RFC 9110 section 15.3.7.1). Anything else would spoil what is there.
+bool begins_at(const wire::Fields& fields, std::uint64_t offset) {
+  const auto parsed = wire::parse_content_range(fields.get(wire::FieldId::content_range).value_or(""));
+  return parsed && parsed->range && parsed->range->first == offset;
+}
+
+}  // namespace
+
 void Transfer::answered(http::Response& response) {
+  slow_.stop();
+  if (state_ != State::asking) {
+    return;  // cancelled
+  }
   if (!response) {
     failed(response.error());
     return;
@@ -42,7 +65,8 @@ void Transfer::look_at_head() {
   report_.version = response_.version();
   body_size_ = response_.content_length().value_or(0);
   is_chunked_ = fields.has_token(wire::FieldId::transfer_encoding, "chunked");
-  retry_after_s_ = base::parse_decimal(fields.get("Retry-After").value_or(""), 86400).value_or(0);
+  retry_after_s_ = std::min<std::uint64_t>(
+      base::parse_decimal(fields.get("Retry-After").value_or(""), UINT64_MAX).value_or(0), retry_after_max_s);
   if (session_.jar != nullptr) {
     const wire::Url& url = trip_.request().url();
     for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -75,6 +99,7 @@ void Transfer::look_at_head() {
   if (next_ != Next::end || is_unwanted_) {
     session_.verbose.note("Ignoring the response-body");
     state_ = State::skipping;
+    timer_.start(skip_time_max);
   }
   response_.on_body(net::callback<&Transfer::body_came>(*this));
   body_came();
@@ -93,8 +118,8 @@ Failure Transfer::refuse_head() {
   }
   const bool follows = options().follow && !report_.redirect_url.empty();
   const bool resumes = hop_.resume_from != 0 && job_->upload.empty() && hop_.method == "GET" && !follows;
-  if (resumes && report_.status < 300 && !response_.fields().get(wire::FieldId::content_range)) {
-    if (body_size_ == hop_.resume_from) {
+  if (resumes && report_.status != 416 && !begins_at(response_.fields(), hop_.resume_from)) {
+    if (report_.status < 300 && body_size_ == hop_.resume_from) {
       session_.verbose.note("The entire document is already downloaded");
       is_unwanted_ = true;
       return {};
@@ -116,6 +141,7 @@ Failure Transfer::refuse_head() {
 
 void Transfer::find_redirect() {
   report_.redirect_url = {};
+  is_too_long_ = false;
   const auto location = response_.fields().get(wire::FieldId::location);
   if (report_.status < 300 || report_.status > 399 || !location || location->empty()) {
     return;
@@ -127,10 +153,12 @@ void Transfer::find_redirect() {
     wire::Url from = *base;
     from.user = from.password = {};
     from.has_user = from.has_password = false;
-    if (const auto resolved = wire::resolve_reference(from, *reference, memory_.next)) {
+    const auto resolved = wire::resolve_reference(from, *reference, memory_.next);
+    if (resolved) {
       report_.redirect_url = *resolved;
       return;
     }
+    is_too_long_ = resolved.error() == wire::UrlError::out_too_small;
   }
   // Not a URL: kept as it is, so that following it fails and says so.
   report_.redirect_url = keep(*location, memory_.next);
@@ -151,9 +179,6 @@ void Transfer::take_upgrade() {
 
 // Takes one piece of the body.
 Failure Transfer::take(std::string_view piece) {
-  if (state_ == State::skipping) {
-    return {};
-  }
   if (output_.is_binary_for_terminal(piece)) {
     return {ExitCode::write_error,
             "Binary output can mess up your terminal. Use \"--output -\" to tell pollux-fetch to output it anyway"};
@@ -165,13 +190,41 @@ Failure Transfer::take(std::string_view piece) {
   return {};
 }
 
+// Reads a body away that nobody wants, so that its connection can be used again. One that is long, slow or broken is not worth that.
+void Transfer::skip_on() {
+  report_.downloaded = is_unwanted_ && report_.status < 300 ? 0 : response_.body_received();
+  response_.consume(response_.body().size());
+  switch (response_.body_state()) {
+    case ResponseBodyState::more:
+      if (std::max(response_.body_received(), body_size_) > skip_size_max) {
+        body_over();
+      }
+      return;
+    case ResponseBodyState::complete:
+      body_over();
+      return;
+    case ResponseBodyState::failed:
+    case ResponseBodyState::closed:
+      if (response_.error().is_timeout()) {
+        failed(response_.error());
+      } else {
+        body_over();
+      }
+      return;
+  }
+}
+
 void Transfer::body_came() {
-  if (state_ != State::reading && state_ != State::skipping) {
+  if (state_ == State::skipping) {
+    skip_on();
+    return;
+  }
+  if (state_ != State::reading) {
     return;
   }
   while (!response_.body().empty()) {
     const std::string_view body = response_.body();
-    report_.downloaded = is_unwanted_ && report_.status < 300 ? 0 : response_.body_received();
+    report_.downloaded = response_.body_received();
     const std::size_t size = rate_.allow(body.size(), now());
     if (size == 0) {
       timer_.start(RateLimit::pause);
@@ -192,10 +245,6 @@ void Transfer::body_came() {
       return;
     case ResponseBodyState::failed:
     case ResponseBodyState::closed:
-      if (state_ == State::skipping && next_ != Next::end && !response_.error().is_timeout()) {
-        body_over();  // nobody wanted what is missing
-        return;
-      }
       failed(response_.error());
       return;
   }
@@ -213,6 +262,7 @@ void Transfer::show_trailers() {
 
 void Transfer::body_over() {
   show_trailers();
+  timer_.stop();
   response_.close();
   session_.verbose.end();
   switch (next_) {
@@ -220,6 +270,9 @@ void Transfer::body_over() {
       follow();
       return;
     case Next::again:
+      if (!may_send_again()) {
+        return;
+      }
       hop_.may_expect = false;
       ++report_.redirects;
       begin_hop();

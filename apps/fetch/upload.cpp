@@ -28,6 +28,7 @@ bool Upload::open(const char* path) {
   if (std::strcmp(path, "-") == 0 || std::strcmp(path, ".") == 0) {
     kind_ = Kind::input;
     descriptor_ = STDIN_FILENO;
+    start_ = ::lseek(descriptor_, 0, SEEK_CUR);
     return true;
   }
   descriptor_ = ::open(path, O_RDONLY | O_CLOEXEC);
@@ -58,7 +59,8 @@ void Upload::close() {
   kind_ = Kind::none;
   size_.reset();
   skipped_ = sent_ = 0;
-  waits_ = false;
+  start_ = -1;
+  was_read_ = waits_ = false;
   pause_.stop();
 }
 
@@ -80,9 +82,12 @@ http::BodySource Upload::source() {
 }
 
 bool Upload::rewind() {
-  const bool can = kind_ != Kind::input || sent_ == 0;
   sent_ = 0;
-  return can;
+  if (kind_ != Kind::input || !was_read_) {
+    return true;
+  }
+  was_read_ = start_ < 0 || ::lseek(descriptor_, static_cast<off_t>(start_), SEEK_SET) < 0;
+  return !was_read_;
 }
 
 PullResult Upload::more(std::size_t size) {
@@ -134,6 +139,7 @@ PullResult Upload::pull_input(std::span<char> out) {
   if (size < 0) {
     return {.kind = PullResult::Kind::failed, .size = 0};
   }
+  was_read_ = true;
   return size == 0 ? PullResult{.kind = PullResult::Kind::end, .size = 0} : more(static_cast<std::size_t>(size));
 }
 

@@ -32,6 +32,8 @@ class Upload final : public net::Driver {
   [[nodiscard]] std::optional<std::uint64_t> size() const;
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] http::BodySource source();
+  // Begins again. False if what was read of the input cannot be read a second time.
+  [[nodiscard]] bool rewind();
 
  private:
   enum class Kind : std::uint8_t { none, file, input, text };
@@ -39,7 +41,6 @@ class Upload final : public net::Driver {
   [[nodiscard]] http::PullResult pull(std::span<char> out, std::uint64_t offset);
   [[nodiscard]] http::PullResult pull_input(std::span<char> out);
   [[nodiscard]] http::PullResult more(std::size_t size);
-  [[nodiscard]] bool rewind();
   void pause_over() { resume_(); }
 
   // ---- Driver
@@ -59,7 +60,9 @@ class Upload final : public net::Driver {
   std::optional<std::uint64_t> size_{};
   std::uint64_t skipped_ = 0;
   std::uint64_t sent_ = 0;
-  bool waits_ = false;  // for standard input
+  bool was_read_ = false;    // something was taken from the input, or its end was seen
+  std::int64_t start_ = -1;  // where the input began, if it can be set back
+  bool waits_ = false;       // for standard input
 };
 
 }  // namespace pollux::fetch

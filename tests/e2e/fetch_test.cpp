@@ -61,10 +61,17 @@ const std::map<std::string, Script>& scripts() {
       {"/404", {"HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nabc"}},
       {"/503", {"HTTP/1.1 503 Busy\r\nContent-Length: 3\r\n\r\nabc"}},
       {"/206", {"HTTP/1.1 206 Partial\r\nContent-Range: bytes 2-4/5\r\nContent-Length: 3\r\n\r\nllo"}},
+      {"/206-elsewhere", {"HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-2/5\r\nContent-Length: 3\r\n\r\nhel"}},
+      {"/206-unsaid", {"HTTP/1.1 206 Partial\r\nContent-Length: 3\r\n\r\nllo"}},
       {"/416", {"HTTP/1.1 416 Range\r\nContent-Range: bytes */5\r\nContent-Length: 3\r\n\r\nabc"}},
       {"/to-ok", {"HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 3\r\n\r\nabc"}},
       {"/303-to-ok", {"HTTP/1.1 303 Other\r\nLocation: ok?x=1\r\nContent-Length: 3\r\n\r\nabc"}},
       {"/307-to-ok", {"HTTP/1.1 307 Again\r\nLocation: //127.0.0.1:{P}/./a/../ok\r\nContent-Length: 3\r\n\r\nabc"}},
+      {"/to-ok-cut", {"HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 30\r\n\r\nabc", true}},
+      {"/to-far", {"HTTP/1.1 302 Found\r\nLocation: /" + std::string(40000, 'x') + "\r\nContent-Length: 0\r\n\r\n"}},
+      {"/to-ok-stuck", {"HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 30\r\n\r\nabc"}},
+      {"/307-to-put", {"HTTP/1.1 307 Again\r\nLocation: {B}/put\r\nContent-Length: 0\r\n\r\n"}},
+      {"/503-for-a-day", {"HTTP/1.1 503 Busy\r\nRetry-After: 99999999999\r\nContent-Length: 3\r\n\r\nabc"}},
       {"/to-itself", {"HTTP/1.1 302 Found\r\nLocation: /to-itself\r\nContent-Length: 0\r\n\r\n"}},
       {"/to-foo", {"HTTP/1.1 302 Found\r\nLocation: foo://x/\r\nContent-Length: 3\r\n\r\nabc"}},
       {"/to-bad", {"HTTP/1.1 302 Found\r\nLocation: http://[::1/\r\nContent-Length: 3\r\n\r\nabc"}},
@@ -80,7 +87,9 @@ const std::map<std::string, Script>& scripts() {
 // gives the request's head back.
 class OddServer {
  public:
-  OddServer() : listener_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+  // `other`: the URL of a server to redirect to.
+  explicit OddServer(std::string other)
+      : listener_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)}, other_{std::move(other)} {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -200,6 +209,13 @@ class OddServer {
       static_cast<void>(receive(socket, rest));
       return false;
     }
+    if (path == "/to-ok-endless") {
+      send(socket, "HTTP/1.1 302 Found\r\nLocation: /ok\r\n\r\n");
+      const std::string piece(65536, 'x');
+      while (::send(socket, piece.data(), piece.size(), MSG_NOSIGNAL) > 0) {
+      }
+      return false;
+    }
     if (path == "/echo") {
       send(socket, "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(head.size()) + "\r\n\r\n" + head);
       return true;
@@ -216,6 +232,9 @@ class OddServer {
     if (const std::size_t at = text.find("{P}"); at != std::string::npos) {
       text.replace(at, 3, port_);
     }
+    if (const std::size_t at = text.find("{B}"); at != std::string::npos) {
+      text.replace(at, 3, other_);
+    }
     if (head.starts_with("HEAD ")) {
       text.erase(text.find("\r\n\r\n") + 4);
     }
@@ -225,6 +244,7 @@ class OddServer {
 
   int listener_;
   std::string port_;
+  std::string other_;
   std::thread acceptor_;
   std::vector<std::thread> connections_;
   std::atomic<unsigned> flaky_{0};
@@ -240,7 +260,7 @@ class Fetch : public ::testing::Test {
       ::unsetenv(name);
     }
     httpbin = new App{"httpbin"};
-    odd = new OddServer;
+    odd = new OddServer{httpbin->url("")};
   }
   static void TearDownTestSuite() {
     delete odd;
@@ -335,6 +355,12 @@ TEST_F(Fetch, DoesAsCurlWithAnOddServer) {
       "-C 5 {U}/416",
       "-C 5 {U}/ok",
       "-C 4 {U}/ok",
+      "-C 2 {U}/206-elsewhere",
+      "-C 2 {U}/206-unsaid",
+      "-C 2 {U}/404",
+      "-f -C 2 {U}/404",
+      "-L {U}/to-ok-cut",
+      "-L {U}/to-ok-endless",
       "-d abc {U}/ok",
       "-d abc -L {U}/to-ok",
       "-d abc -L --post302 {U}/to-ok",
@@ -372,6 +398,9 @@ TEST_F(Fetch, DoesAsCurlWithAnOddServer) {
       "--unix-socket {F}/none {U}/ok",
       "--max-filesize 5 {U}/ok",
       "-m 1 {U}/hang",
+      "-y 1 -Y 10 {U}/hang",
+      "-y 1 -Y 10 -T {F}/f {U}/hang",
+      "--retry 2 --retry-max-time 5 {U}/503-for-a-day",
       "--connect-timeout 5 {U}/ok",
       "{U}/rst",
       "-o {F}/none/x {U}/ok",
@@ -441,6 +470,7 @@ TEST_F(Fetch, SendsWhatCurlSends) {
       "-T {F}/lines {U}/echo",
       "-H 'Expect:' -T {F}/lines {U}/echo",
       "-H 'Expect: 100-continue' -d a {U}/echo",
+      "-H 'Transfer-Encoding: chunked' -d a {U}/echo",
       "-X '' {U}/ok",
       "-H @{F}/fields {U}/echo",
       "'{U}/echo?a b'",
@@ -563,6 +593,30 @@ TEST_F(Fetch, ReadsStandardInput) {
   EXPECT_NE(echo.find("Transfer-Encoding: chunked"), std::string::npos) << echo;
   const Finished put = run("printf abcdef | " + program("fetch") + filled(" -m 20 -sS -T - {B}/put"));
   EXPECT_NE(put.output.find("\"data\": \"abcdef\""), std::string::npos) << put.output;
+}
+
+// A redirect that keeps the body: a file can be read again, a pipe cannot, and then nothing else is sent in its place.
+TEST_F(Fetch, ReadsStandardInputASecondTimeIfItCan) {
+  write("f", "abcdef");
+  const std::string command = program("fetch") + filled(" -m 20 -sS -L -T - {U}/307-to-put <{F}/f");
+  const Finished again = run(command);
+  EXPECT_EQ(again.status, 0) << again.errors;
+  EXPECT_NE(again.output.find("\"data\": \"abcdef\""), std::string::npos) << again.output;
+  const Finished pipe = run("printf abcdef | " + program("fetch") + filled(" -m 20 -sS -L -T - {U}/307-to-put"));
+  EXPECT_EQ(pipe.status, 65) << pipe.output;
+  EXPECT_EQ(pipe.output.find("data"), std::string::npos) << pipe.output;
+}
+
+TEST_F(Fetch, SaysThatALocationIsTooLong) {
+  const Finished far = fetch("-sS -L {U}/to-far");
+  EXPECT_EQ(far.status, 27) << far.errors;
+}
+
+// A redirect whose body stops coming is followed after a second; curl would wait.
+TEST_F(Fetch, DoesNotWaitForABodyThatNobodyWants) {
+  const Finished done = fetch("-sS -L {U}/to-ok-stuck");
+  EXPECT_EQ(done.status, 0) << done.errors;
+  EXPECT_EQ(done.output, "hello");
 }
 
 TEST_F(Fetch, ConnectsThroughAUnixSocket) {
