@@ -22,13 +22,25 @@ need_packages() {
   fi
   echo "Installing$missing"
   packages_log=$(mktemp)
+  # Some packages are servers that Debian would start at once, on ports of its choice; the tests start their own. This file denies it while
+  # it is there (invoke-rc.d(8)); one that the machine has stays as it is.
+  packages_policy=/usr/sbin/policy-rc.d
+  if [ -e "$packages_policy" ]; then
+    packages_policy=
+  else
+    printf '#!/bin/sh\nexit 101\n' >"$packages_policy"
+    chmod 755 "$packages_policy"
+    trap 'rm -f "$packages_policy"' EXIT
+    trap 'exit 1' INT TERM HUP
+  fi
   # shellcheck disable=SC2086 # a list of names
   if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } \
     >"$packages_log" 2>&1; then
     cat "$packages_log" >&2
-    rm -f "$packages_log"
+    rm -f "$packages_log" ${packages_policy:+"$packages_policy"}
     echo "apt-get could not install:$missing" >&2
     exit 1
   fi
-  rm -f "$packages_log"
+  rm -f "$packages_log" ${packages_policy:+"$packages_policy"}
+  trap - EXIT INT TERM HUP
 }
