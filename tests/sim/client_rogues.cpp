@@ -18,11 +18,24 @@ std::string sized(std::string_view line, std::string_view body, bool is_head, st
 
 }  // namespace
 
+void Rogue::calm_down() {
+  for (Session& session : sessions_) {
+    session.is_deaf = true;
+    session.end = End::none;
+    session.out.clear();
+    if (random_.chance(0.3)) {
+      session.peer.reset();  // a mere end could be the end of a body
+    }
+  }
+  is_calm_ = true;
+}
+
 void Rogue::act() {
   while (listener_.waiting() != 0 && random_.chance(0.9)) {
     Session& session = sessions_.emplace_back();
     session.peer = listener_.accept();
     session.reads_slowly = random_.chance(0.1);
+    session.is_deaf = is_calm_;
     if (random_.chance(0.05)) {
       session.peer.close();
     }
@@ -34,11 +47,7 @@ void Rogue::act() {
 }
 
 void Rogue::serve(Session& session) {
-  if (is_calm_ && !session.out.empty() && random_.chance(0.1)) {
-    session.peer.reset();  // a mere end could be the end of a body
-    return;
-  }
-  if (session.peer.saw_failure() || (is_calm_ && session.out.empty() && random_.chance(0.1))) {
+  if (session.peer.saw_failure()) {
     session.peer.close();
     return;
   }

@@ -16,8 +16,8 @@ class Rogue {
       : network_{network}, random_{random}, listener_{network.listen({.address = at})} {}
 
   void act();
-  // Says nothing more; connections are closed, or left to their fate.
-  void calm_down() { is_calm_ = true; }
+  // Says nothing more, and closes only what the client has closed.
+  void calm_down();
   [[nodiscard]] std::uint64_t requests() const { return requests_; }
 
  private:

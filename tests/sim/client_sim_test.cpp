@@ -51,7 +51,7 @@ constexpr http::TransportLimits modest{.connections = 8,
                                        .fields_max = 16,
                                        .decoders = 3};
 constexpr net::ResolverLimits resolver_limits{.queries = 2, .cache_entries = 2};
-constexpr http::ServerLimits server_limits{.connections = 6,
+constexpr http::ServerLimits server_limits{.connections = 12,
                                            .exchanges = 3,
                                            .listeners = 1,
                                            .in_buffer = 800,
@@ -81,7 +81,7 @@ class Books final : public http::Router {
 
 // A machine with a server of ours.
 struct Site {
-  Site(port::SimNetwork& network, UserWorld& world, port::SimRandom& random)
+  Site(port::SimNetwork& network, UserWorld& world, port::SimRandom& random, bool is_good)
       : port{network, {.sockets_max = 64}},
         storage{std::make_unique<http::ServerStorage<server_limits>>()},
         loop_storage{std::make_unique<net::LoopStorage<http::sockets_max(server_limits)>>()},
@@ -94,7 +94,7 @@ struct Site {
                              .read_body = 20s,
                              .write = 20s,
                              .stall = 5s,
-                             .idle = port::Duration{100'000'000 + random.below(10'000'000'000)},
+                             .idle = is_good ? 60s : port::Duration{100'000'000 + random.below(10'000'000'000)},
                              .wait = 3s},
                 .overload = random.chance(0.5) ? http::Overload::park : http::Overload::answer,
                 .body_max = 5000,
@@ -126,6 +126,7 @@ class World {
  public:
   explicit World(std::uint64_t seed)
       : random_{seed},
+        is_good_{seed % 4 == 0},
         network_{{.seed = seed,
                   .connections_max = 128,
                   .send_buffer_max = 4096,
@@ -134,12 +135,13 @@ class World {
                            .latency_max = port::Duration{random_.below(30'000'000)},
                            .send_buffer = 200 + static_cast<std::size_t>(random_.below(3000)),
                            .receive_buffer = 200 + static_cast<std::size_t>(random_.below(3000)),
-                           .recv_size_min = static_cast<std::size_t>(random_.below(2)),
-                           .recv_size_max = static_cast<std::size_t>(random_.below(2) * (1 + random_.below(300))),
+                           .recv_size_min = is_good_ ? 0 : static_cast<std::size_t>(random_.below(2)),
+                           .recv_size_max = static_cast<std::size_t>(random_.below(2) *
+                                                                     (1 + random_.below(300) + (is_good_ ? 200 : 0))),
                            .partial_send = random_.chance(0.5) ? 0.2 : 0,
-                           .reset = random_.chance(0.3) ? 0.005 : 0,
-                           .loss = random_.chance(0.3) ? 0.003 : 0}}},
-        world_{.network = network_, .random = random_},
+                           .reset = !is_good_ && random_.chance(0.3) ? 0.005 : 0,
+                           .loss = !is_good_ && random_.chance(0.3) ? 0.003 : 0}}},
+        world_{.network = network_, .random = random_, .is_good = is_good_},
         port_{network_, {.sockets_max = 100}},
         names_{network_, name_servers[0]},
         rogue_{network_, random_, rogue_address},
@@ -149,7 +151,8 @@ class World {
         resolver_memory_{resolver_storage_->memory()},
         loop_storage_{std::make_unique<LoopStorage>()},
         loop_{port_, loop_storage_->memory()},
-        resolver_{{.loop = loop_, .memory = resolver_memory_, .servers = name_servers, .timeout = 500ms}},
+        resolver_{
+            {.loop = loop_, .memory = resolver_memory_, .servers = name_servers, .timeout = 500ms, .attempts = 6}},
         transport_{{.loop = loop_,
                     .memory = memory_,
                     .resolver = &resolver_,
@@ -160,11 +163,11 @@ class World {
                     .max_conns_per_host = pick<std::uint32_t>({0, 0, 1, 2, 3}),
                     .max_response_header_bytes = pick<std::size_t>({0, 0, 200}),
                     .drain_max_bytes = pick<std::uint64_t>({65536, 0, 100, 1000}),
-                    .rate_min = pick<std::uint32_t>({0, 0, 500}),
+                    .rate_min = is_good_ ? 0 : pick<std::uint32_t>({0, 0, 500}),
                     .rate_window = 1s,
                     .disable_keep_alives = random_.chance(0.1)}} {
     for (std::uint64_t i = 1 + random_.below(2); i > 0; --i) {
-      const Site& site = sites_.emplace_back(network_, world_, random_);
+      const Site& site = sites_.emplace_back(network_, world_, random_, is_good_);
       std::array<char, port::address_text_max> text;
       port::Address address = site.port.ipv4_address();
       const std::string name = "site" + std::to_string(i) + ".test";
@@ -194,11 +197,11 @@ class World {
       EXPECT_EQ(proxy.parse(port::format_ip(sites_[0].port.ipv4_address(), text)), http::ProxyError::none);
       proxies_.set(proxy);
     }
-    if (!has_proxy && random_.chance(0.7)) {
+    if (!is_good_ && !has_proxy && random_.chance(0.7)) {
       world_.targets.push_back({.authority = "192.0.2.66", .kind = UserTarget::Kind::rogue});
       world_.targets.push_back({.authority = "rogue.test", .kind = UserTarget::Kind::rogue});
     }
-    if (!has_proxy && random_.chance(0.4)) {
+    if (!is_good_ && !has_proxy && random_.chance(0.4)) {
       for (const char* name : {"none.test", "silent.test", "www.nobody.test"}) {
         world_.targets.push_back({.authority = name, .kind = UserTarget::Kind::nobody});
       }
@@ -255,6 +258,12 @@ class World {
   }
 
   http::TransportTimeouts timeouts() {
+    if (is_good_) {
+      return {.response_header = 60s,
+              .expect_continue = pick<port::Duration>({0s, 50ms, 1s}),
+              .idle_conn = some(random_, 10ms, 20s),
+              .conn_lifetime = random_.chance(0.7) ? 0s : some(random_, 10ms, 20s)};
+    }
     return {.total = random_.chance(0.5) ? 0s : some(random_, 5s, 30s),
             .connect = some(random_, 500ms, 5s),
             .response_header = some(random_, 1s, 10s),
@@ -311,7 +320,7 @@ class World {
 
   // Now and then the machine itself has a bad moment, or its owner an idea.
   void stir() {
-    if (random_.chance(0.003)) {
+    if (!is_good_ && random_.chance(0.003)) {
       port_.set_descriptors_max(1 + random_.below(4));
     } else if (random_.chance(0.05)) {
       port_.set_descriptors_max(1000);
@@ -322,7 +331,7 @@ class World {
     if (random_.chance(0.002)) {
       transport_.network_changed();
     }
-    if (random_.chance(0.005)) {
+    if (!is_good_ && random_.chance(0.005)) {
       sites_[random_.below(sites_.size())].port.fail_accepts(port::Error::aborted, 1);
     }
     EXPECT_EQ(transport_.check(), "");
@@ -400,6 +409,7 @@ class World {
   }
 
   port::SimRandom random_;
+  bool is_good_;  // nothing bad happens in this world, and everything that can be answered has to be
   port::SimNetwork network_;
   UserWorld world_;
   port::SimPort port_;

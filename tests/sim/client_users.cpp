@@ -65,10 +65,10 @@ void User::complain(std::string_view what) {
 std::string User::doing() const {
   const http::CallError& error = trip_->error();
   return method_ + " " + url_ + ", status " + std::to_string(status_) + ", state " +
-         std::to_string(static_cast<int>(trip_->state())) + ", " + std::string{http::describe(error.cause)} + ", use " +
-         std::to_string(static_cast<int>(use_)) + ", got \"" + body_.substr(0, 80) + "\" (" +
-         std::to_string(body_.size()) + "), expected \"" + expected_.substr(0, 80) + "\" (" +
-         std::to_string(expected_.size()) + ")";
+         std::to_string(static_cast<int>(trip_->state())) + ", " + std::string{http::describe(error.cause)} + " (" +
+         std::string{net::describe(error.name)} + "), use " + std::to_string(static_cast<int>(use_)) + ", got \"" +
+         body_.substr(0, 80) + "\" (" + std::to_string(body_.size()) + "), expected \"" + expected_.substr(0, 80) +
+         "\" (" + std::to_string(expected_.size()) + ")";
 }
 
 // ---- asking
@@ -85,9 +85,11 @@ void User::act() {
     source_waits_ = false;
     trip_->resume_body();
   }
-  if (random.chance(0.001)) {
+  // Whoever is calm ends nothing: it must end by itself.
+  const bool is_moody = !is_calm_ && !world_.is_good;
+  if (is_moody && random.chance(0.001)) {
     trip_->cancel();
-  } else if (random.chance(0.0007)) {  // the object goes, whatever it is doing
+  } else if (is_moody && random.chance(0.0007)) {  // the object goes, whatever it is doing
     trip_.reset();
     trip_.emplace(transport_, memory_.memory());
     ++world_.dropped;
@@ -96,9 +98,8 @@ void User::act() {
       complain("a round trip was destroyed and left something");
     }
     return;
-  } else if (answers_ == 0 && !trip_->is_under_way() &&
-             random.chance(0.1)) {  // it has failed, and is begun again unheard
-    ++world_.dropped;
+  } else if (is_moody && answers_ == 0 && !trip_->is_under_way() && random.chance(0.1)) {
+    ++world_.dropped;  // it has failed, and is begun again unheard
     is_busy_ = false;
     start();
     return;
@@ -139,11 +140,11 @@ void User::start() {
   is_packed_ = false;
   answers_ = status_ = 0;
   body_.clear();
-  use_ = random.chance(0.6) ? Use::read : static_cast<Use>(random.below(5));
+  use_ = random.chance(0.6) ? Use::read : static_cast<Use>(random.below(world_.is_good ? 2 : 5));
   chains_ = random.chance(0.2);
   set_request();
   http::RoundTripOptions options{.endpoint = endpoint_, .decode = random.chance(0.4)};
-  if (random.chance(0.3)) {
+  if (!world_.is_good && random.chance(0.3)) {
     options.timeout = port::Duration{1'000'000 + random.below(8'000'000'000)};
   }
   trip_->start(net::callback<&User::answered>(*this), options);
@@ -181,6 +182,10 @@ void User::set_request() {
   const bool idempotent = random.chance(0.2);
   request.set_idempotent(idempotent);
   world_.once[number_] = !request.is_idempotent();
+  may_fail_ = has_none_;
+  if (world_.is_good) {
+    return;
+  }
   if (random.chance(0.01)) {
     static_cast<void>(request.add("bad name", "x"));  // never begins
   } else if (random.chance(0.03)) {
@@ -191,7 +196,9 @@ void User::set_request() {
 void User::set_body(std::string_view kind, std::uint64_t number) {
   port::SimRandom& random = world_.random;
   http::ClientRequest& request = trip_->request();
-  const std::uint64_t limit = kind == "collected" ? 600 : 6000;
+  // What a server refuses it may not read to its end, and then the answer can be lost.
+  const bool is_streamed = kind == "streamed";
+  const std::uint64_t limit = world_.is_good ? (is_streamed ? 4000 : 300) : kind == "collected" ? 600 : 6000;
   const std::uint64_t size = random.chance(0.1) ? random.below(3) : random.below(limit);
   const std::uint64_t offset = number % 26;
   source_size_ = size;
@@ -211,7 +218,7 @@ void User::set_body(std::string_view kind, std::uint64_t number) {
   }
   source_is_open_ = true;
   source_pauses_ = random.chance(0.4);
-  source_fails_ = random.chance(0.05);
+  source_fails_ = !world_.is_good && random.chance(0.05);
   http::RequestBody body{.kind = http::RequestBody::Kind::source,
                          .source = {.pull = &User::pull, .close = &User::close_source, .object = this}};
   if (random.chance(0.5)) {
@@ -280,7 +287,7 @@ void User::close_source(void* object) {
 bool User::rewind(void* object) {
   auto& self = *static_cast<User*>(object);
   self.source_waits_ = false;
-  return !self.world_.random.chance(0.2);
+  return self.world_.is_good || !self.world_.random.chance(0.2);
 }
 
 // ---- being answered
@@ -293,9 +300,7 @@ void User::answered(http::Response& answer) {
     ++world_.failed;
     const auto cause = static_cast<std::size_t>(answer.error().cause);
     ++world_.causes[cause];
-    if (answer.error().cause == CallCause::none) {
-      complain("no response and no error");
-    }
+    check_failure(answer.error().cause);
     is_disappointed_ = true;
     end();
     return;
@@ -363,9 +368,7 @@ void User::look() {
   if (state == ResponseBodyState::failed) {
     ++world_.failed;
     ++world_.causes[static_cast<std::size_t>(response_.error().cause)];
-    if (response_.error().cause == CallCause::none) {
-      complain("a body failed without an error");
-    }
+    check_failure(response_.error().cause);
     if (status_ == 200 && !has_none_ && !is_packed_ && !std::string_view{expected_}.starts_with(body_)) {
       complain("a body that failed had wrong bytes");
     }
@@ -374,6 +377,16 @@ void User::look() {
   }
   response_ = {};
   end();
+}
+
+void User::check_failure(CallCause cause) {
+  if (cause == CallCause::none) {
+    complain("a failure without an error");
+  }
+  const bool is_limit = cause == CallCause::too_many_hosts || cause == CallCause::head_too_large;
+  if (world_.is_good && !may_fail_ && !is_limit) {
+    complain("a failure although nothing bad happened");
+  }
 }
 
 void User::check_whole() {

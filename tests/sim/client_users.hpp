@@ -36,6 +36,7 @@ struct UserWorld {
 
   port::SimNetwork& network;
   port::SimRandom& random;
+  bool is_good = false;  // nothing bad happens: every request that can be answered is
   std::vector<UserTarget> targets{};
   std::string alphabet{};  // "abc...zabc...": bodies are views into it, or into `file`, which is the same
   port::File file{};
@@ -88,6 +89,7 @@ class User {
   void look();
   void end();
   void check_whole();
+  void check_failure(http::CallCause cause);
   void complain(std::string_view what);
 
   static http::PullResult pull(void* object, std::span<char> out, std::uint64_t offset);
@@ -106,6 +108,7 @@ class User {
   std::string method_;
   std::string expected_;    // the body of a 200; "" with `has_none_`
   bool has_none_ = false;   // no 200 can come
+  bool may_fail_ = false;   // even where nothing bad happens
   bool is_packed_ = false;  // the body came encoded and was not decoded: its bytes are not compared
   std::optional<port::Endpoint> endpoint_{};
   std::string body_;
