@@ -62,6 +62,34 @@ void RoundTrip::resume_body() noexcept {
   }
 }
 
+void RoundTrip::resume_sink() noexcept {
+  if (poured_.trip_ != nullptr) {
+    body_due_ = true;
+    transport_.complete(*this);
+  }
+}
+
+// Moves what has come to the sink.
+void RoundTrip::pour_on() noexcept {
+  for (std::string_view text = poured_.body(); !text.empty(); text = poured_.body()) {
+    const std::size_t taken = sink_.take(sink_.object, text);
+    ENSURE(taken <= text.size());
+    if (taken == 0) {
+      return;
+    }
+    poured_.consume(taken);
+  }
+  if (poured_.body_state() == ResponseBodyState::more) {
+    return;
+  }
+  const ResponseSink sink = std::exchange(sink_, {});
+  const CallError error = error_;
+  poured_.close();
+  if (sink.done != nullptr) {
+    sink.done(sink.object, error);
+  }
+}
+
 port::Address RoundTrip::local() const noexcept {
   if (conn_ == nullptr || !conn_->stream_.is_open()) {
     return {};
@@ -160,6 +188,17 @@ void Response::on_body(net::Callback<> changed) noexcept {
   if (trip_ != nullptr) {
     trip_->on_body_ = changed;
   }
+}
+
+void Response::pour(const ResponseSink& sink) noexcept {
+  if (trip_ == nullptr) {
+    return;
+  }
+  RoundTrip& trip = *trip_;
+  trip.sink_ = sink;
+  trip.poured_ = std::move(*this);
+  trip.poured_.on_body(net::callback<&RoundTrip::pour_on>(trip));
+  trip.resume_sink();
 }
 
 std::uint64_t Response::body_received() const noexcept {

@@ -60,6 +60,16 @@ struct Upgraded {
   std::string_view received;
 };
 
+// Where a body is to go by itself (Response::pour).
+struct ResponseSink {
+  // Takes a part of `text` (not empty) from its front and returns how many bytes; 0: nothing now, until RoundTrip::resume_sink(). Called
+  // in turns; it must not end the round trip.
+  std::size_t (*take)(void* object, std::string_view text) = nullptr;
+  // Called once, at the end: CallCause::none, or why the body is not complete. The round trip may be begun again in it.
+  void (*done)(void* object, const CallError& error) = nullptr;
+  void* object = nullptr;
+};
+
 // The handle of a response. Move-only; letting it go ends the round trip: what is left of the body is drained within
 // TransportConfig::drain_max_bytes and drain_max_time, or the connection is closed. An empty handle (default, moved from) answers with nothing.
 class Response {
@@ -97,6 +107,9 @@ class Response {
   [[nodiscard]] ResponseBodyState body_state() const noexcept;
   // Called in a turn when body() has grown, and when body_state() became complete or failed without anything to consume.
   void on_body(net::Callback<> changed) noexcept;
+  // Gives what is left of the body to `sink`, and this handle to the round trip: all that remains is to wait for `done`. A sink that takes
+  // nothing stops the socket from being read. Nothing happens with an empty handle.
+  void pour(const ResponseSink& sink) noexcept;
   [[nodiscard]] std::uint64_t body_received() const noexcept;  // bytes taken off the framing so far, before decoding
   [[nodiscard]] wire::Fields trailers() const noexcept;
 
@@ -160,6 +173,8 @@ class RoundTrip {
   void cancel() noexcept;
   // The body source that said `later` has more.
   void resume_body() noexcept;
+  // The sink that took nothing takes more.
+  void resume_sink() noexcept;
 
   [[nodiscard]] State state() const noexcept { return state_; }
   [[nodiscard]] bool is_under_way() const noexcept { return state_ != State::ready && state_ != State::done; }
@@ -191,8 +206,12 @@ class RoundTrip {
   // As start() of a faulty request: `answered` gets this cause and stage, in a turn. For what goes wrong between the round trips of a call.
   void refuse(net::Callback<Response&> answered, CallStage stage, CallCause cause) noexcept;
 
+  void pour_on() noexcept;
+
   Transport& transport_;
   ClientRequest request_;
+  ResponseSink sink_{};
+  Response poured_{};  // the handle, while a sink gets the body
   net::Callback<Response&> answered_{};
   net::Callback<> on_body_{};
   RoundTripOptions options_{};
