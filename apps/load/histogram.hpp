@@ -44,7 +44,7 @@ class LatencyHistogram {
 
   // ---- the buckets, for tests
   [[nodiscard]] static constexpr std::size_t index_of(std::uint64_t value) noexcept {
-    const int width = std::bit_width(value);
+    const auto width = static_cast<int>(std::bit_width(value));
     const int shift = width > sub_bits ? width - sub_bits - 1 : 0;
     return (static_cast<std::size_t>(shift) << sub_bits) + static_cast<std::size_t>(value >> shift);
   }

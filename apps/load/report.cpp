@@ -1,6 +1,7 @@
 #include "apps/load/report.hpp"
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 
 #include "apps/support/json.hpp"
@@ -63,7 +64,7 @@ void put_figures(base::TextWriter& out, std::uint64_t thousandths, std::string_v
 }
 
 [[nodiscard]] std::uint64_t rounded(double value) noexcept {
-  return static_cast<std::uint64_t>(value + 0.5);
+  return static_cast<std::uint64_t>(std::llround(value));
 }
 
 // Calls show(stage, cause, count) for each cause that occurred, in the order of the stages.

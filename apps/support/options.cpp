@@ -94,13 +94,12 @@ std::optional<int> Options::parse(int argc, const char* const* argv) noexcept {
   while (arguments.has_next()) {
     const std::string_view argument = arguments.take();
     std::optional<int> status;
-    if (only_operands) {
-      status = parse_operand(argument);
-    } else if (argument == "--" && operand_count_ > 0) {
+    const bool may_be_option = !only_operands && argument.size() > 1 && argument.front() == '-';
+    if (may_be_option && argument == "--" && operand_count_ > 0) {
       only_operands = true;
-    } else if (argument.starts_with("--")) {
+    } else if (may_be_option && argument[1] == '-') {
       status = parse_name(argument, arguments);
-    } else if (argument.size() > 1 && argument.front() == '-' && has_letters()) {
+    } else if (may_be_option && has_letters()) {
       status = parse_letters(argument, arguments);
     } else {
       status = parse_operand(argument);

@@ -55,7 +55,7 @@ class NameWriter {
   NameWriter(std::span<std::byte> memory, std::size_t limit, bool compresses) noexcept;
 
   void begin(const NameQuery& query, std::uint8_t code) noexcept;  // header, as an answer
-  void question(std::string_view name, std::uint16_t type, std::uint16_t type_class) noexcept;
+  void question(std::string_view text, std::uint16_t type, std::uint16_t type_class) noexcept;
   void address(Section section, std::string_view owner, std::uint32_t ttl, const Address& address) noexcept;
   void alias(Section section, std::string_view owner, std::uint32_t ttl, std::string_view target) noexcept;
   // A start of authority of the root zone: `ttl` of the record, and its MINIMUM (RFC 2308 section 5 takes the smaller).

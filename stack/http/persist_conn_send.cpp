@@ -148,10 +148,8 @@ void PersistConn::send() noexcept {
       sent_all();
       return;
     case MessageSender::Outcome::blocked:
+    case MessageSender::Outcome::yielded:  // the socket is writable: the next turn goes on
       send_blocked_ = true;
-      return;
-    case MessageSender::Outcome::yielded:
-      send_blocked_ = true;  // the socket is writable: the next turn goes on
       return;
     case MessageSender::Outcome::later:
       if (send_soon_) {

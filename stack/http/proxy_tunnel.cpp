@@ -341,7 +341,9 @@ void ProxyTunnel::look_at_method() noexcept {
   const int method = value_of(answer[1]);
   if (answer[0] != socks_version) {
     fail(TunnelError::malformed);
-  } else if (method == method_none) {
+    return;
+  }
+  if (method == method_none) {
     send(Exchange::request);
   } else if (method == method_credentials && has_credentials_) {
     send(Exchange::credentials);
