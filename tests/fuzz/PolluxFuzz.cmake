@@ -26,6 +26,7 @@ function(pollux_fuzz name)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   else()
     target_sources(${name} PRIVATE "${POLLUX_FUZZ_DIR}/corpus_main.cpp")
+    target_link_options(${name} PRIVATE -fno-lto)  # as pollux_test() says
     add_test(NAME ${name} COMMAND ${name} --runs ${arg_RUNS} "${corpus}")
     set_tests_properties(${name} PROPERTIES TIMEOUT 300)
   endif()

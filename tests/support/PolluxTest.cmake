@@ -38,6 +38,8 @@ function(pollux_test name)
   if(TARGET pollux_heap_guard)
     target_link_libraries(${name} PRIVATE pollux_heap_guard)
   endif()
+  # The libraries hold ordinary code beside what POLLUX_LTO needs; without this the linker would optimise each test as a whole.
+  target_link_options(${name} PRIVATE -fno-lto)
   target_include_directories(${name} PRIVATE ${POLLUX_ROOT})
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   if(NOT arg_TIMEOUT)
