@@ -68,7 +68,7 @@ TEST(TransportReview, ChunkLineMayFillTheBuffer) {
 
 TEST(TransportReview, DecodedBodyLargerThanTheDecodersMemoryIsToldPieceByPiece) {
   if (!http::DecoderPool::is_built()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << "this build has no zlib";
   }
   Caller<decoding_limits> caller;
   RawServer& origin = caller.talk.listen(80);
@@ -85,7 +85,7 @@ TEST(TransportReview, DecodedBodyLargerThanTheDecodersMemoryIsToldPieceByPiece) 
 // Bytes that make no output: the name in a gzip header has no limit.
 TEST(TransportReview, GzipHeaderMayBeLargerThanTheBuffer) {
   if (!http::DecoderPool::is_built()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << "this build has no zlib";
   }
   Caller<decoding_limits> caller;
   RawServer& origin = caller.talk.listen(80);
@@ -104,7 +104,7 @@ TEST(TransportReview, GzipHeaderMayBeLargerThanTheBuffer) {
 
 TEST(TransportReview, DecodedBytesInFrontOfABrokenChunkAreDelivered) {
   if (!http::DecoderPool::is_built()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << "this build has no zlib";
   }
   Caller<decoding_limits> caller;
   RawServer& origin = caller.talk.listen(80);

@@ -169,7 +169,7 @@ TEST(TransportRules, RequestAtTheMomentOfTheIdleTimeoutWorks) {
 // TestTransportReuseConnection_Gzip_Chunked, _ContentLength
 TEST(TransportRules, ConnectionIsUsedAgainUnderADecoder) {
   if (!http::DecoderPool::is_built()) {
-    GTEST_SKIP();
+    GTEST_SKIP() << "this build has no zlib";
   }
   for (const bool is_chunked : {false, true}) {
     Caller<http::TransportLimits{.connections = 2, .hosts = 2, .decoders = 1}> caller;
