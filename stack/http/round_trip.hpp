@@ -5,7 +5,8 @@
 //               ^----------- retry -----'                    (any -> done by failure or cancel)
 //
 // A RoundTrip belongs to its caller and may be used again and again; it must live while it is under way, and ends that itself when it is
-// destroyed. `answered` is called exactly once for each start(), in a turn of the loop and never inside start():
+// destroyed, which has to be before its transport is. `answered` is called exactly once for each start(), in a turn of the loop and never
+// inside start():
 //
 //   void got(http::Response& response) {
 //     if (!response) { return report(response.error()); }

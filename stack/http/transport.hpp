@@ -62,9 +62,10 @@ struct TransportTimeouts {
   port::Duration early_response = 50ms;  // for the request to be out once the response is over; 0: none
 };
 
+// The loop, the resolver, the proxies and the texts must outlive the transport.
 struct TransportConfig {
   net::Loop& loop;
-  const TransportMemory& memory;
+  TransportMemory memory;                   // spans; the storage behind them must outlive the transport
   net::Resolver* resolver = nullptr;        // nullptr: literal addresses and localhost only
   const ProxySettings* proxy = nullptr;     // nullptr: none
   std::string_view proxy_connect_fields{};  // ProxyConnectHeader: field lines, each ended by CRLF
