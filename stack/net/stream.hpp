@@ -1,7 +1,8 @@
-// Stream: one connection's byte stream, plain today; a TLS session slots in here without its users noticing.
+// Stream: one connection's byte stream, plain or TLS; its users do not notice which.
 //
-// Users ask for bytes to be moved and are told what to wait for. They never assume that receiving needs only readability: with TLS
-// the opposite direction can be needed (`want_write` from recv).
+// Users ask for bytes to be moved and are told what to wait for. They never assume that receiving needs only readability: with TLS the
+// opposite direction can be needed. Whoever asks poll() says what it wants (receive, send) with to_poll() and reads the answer with from_poll().
+// And with TLS something to receive may be here although the socket is not readable: has_pending().
 #pragma once
 
 #include <cstddef>
@@ -10,6 +11,8 @@
 #include <string_view>
 
 #include "port/port.hpp"
+
+#include "stack/tls/session.hpp"
 
 namespace pollux::net {
 
@@ -35,20 +38,59 @@ class Stream {
   [[nodiscard]] port::Socket socket() const noexcept { return socket_; }
   [[nodiscard]] port::Port& port() const noexcept { return *port_; }
 
+  // ---- TLS
+  // From now on everything goes through `session`, which a context has lent for this socket; close() gives it back.
+  void start_tls(tls::Session& session) noexcept { tls_ = &session; }
+  [[nodiscard]] bool is_tls() const noexcept { return tls_ != nullptr; }
+  // Goes on with the handshake; `ok` once: it is over. `want_read`, `want_write`: as to_poll() says.
+  [[nodiscard]] tls::Status handshake() noexcept;
+  // Of an open TLS stream; nullptr for a plain one.
+  [[nodiscard]] const tls::ConnectionInfo* tls_info() const noexcept { return tls_ != nullptr ? &tls_->info() : nullptr; }
+  // Why the stream failed, if it is TLS that failed; nullptr for a plain stream.
+  [[nodiscard]] const tls::ErrorInfo* tls_error() const noexcept {
+    return tls_ != nullptr ? &tls_->error_info() : nullptr;
+  }
+
+  // ---- polling
+  // The events of the socket to wait for in order to receive (readable) and to send (writable). `wanted` may also be none.
+  [[nodiscard]] port::Events to_poll(port::Events wanted) const noexcept {
+    return tls_ == nullptr ? wanted : crossed(wanted);
+  }
+  // What the socket's events mean for a stream of which `wanted` was asked: error and hangup stay as they are.
+  [[nodiscard]] port::Events from_poll(port::Events ready, port::Events wanted) const noexcept {
+    return tls_ == nullptr ? ready : uncrossed(ready, wanted);
+  }
+  // There is more to receive whatever poll() says: the last recv() stopped because its span was full.
+  [[nodiscard]] bool has_pending() const noexcept { return tls_ != nullptr && tls_->has_pending(); }
+
+  // ---- moving bytes
   // Moves what has arrived into `out` (not empty); never waits. A size below out.size() means nothing more was there.
+  // TLS: `end` is the peer's close_notify; an end without it is `failed`, with tls::Error::truncated.
   [[nodiscard]] StreamResult recv(std::span<char> out) noexcept;
-  // Sends from `first`, then `second` (not both empty), any part of them; `more`: another send follows at once.
+  // Sends from `first`, then `second` (not both empty), any part of them; `more`: another send follows at once. A call after one that did
+  // not take everything begins with the bytes that were left.
   [[nodiscard]] StreamResult send(std::string_view first, std::string_view second = {}, bool more = false) noexcept;
   // Sends up to `size` bytes of `file` from `offset`.
   [[nodiscard]] StreamResult send_file(port::File file, std::uint64_t offset, std::size_t size) noexcept;
-  // Finishes our direction; receiving goes on.
-  void shutdown_send() noexcept;
-  // Gives the socket back; the stream is not open afterwards. Harmless on a stream that is not open.
+  // Finishes our direction, after everything was sent; receiving goes on. `ok`; want_write (TLS: the socket is full; again when it is
+  // writable); failed.
+  StreamStatus shutdown_send() noexcept;
+  // Gives the socket back; the stream is not open afterwards. Harmless on a stream that is not open. TLS: says close_notify first, if
+  // that goes without waiting.
   void close() noexcept;
+  // The same for a connection whose last message is not complete: TLS says no close_notify, so that the peer notices.
+  void abort() noexcept;
 
  private:
+  [[nodiscard]] port::Events crossed(port::Events wanted) const noexcept;
+  [[nodiscard]] port::Events uncrossed(port::Events ready, port::Events wanted) const noexcept;
+  void end(bool clean) noexcept;
+
   port::Port* port_ = nullptr;
   port::Socket socket_{};
+  tls::Session* tls_ = nullptr;
+  bool recv_wants_write_ = false;  // TLS: the opposite direction is needed
+  bool send_wants_read_ = false;
 };
 
 }  // namespace pollux::net
