@@ -2,6 +2,7 @@
 #pragma once
 
 #include "stack/http/limits.hpp"
+#include "stack/tls/limits.hpp"
 
 namespace pollux::board {
 
@@ -25,6 +26,24 @@ inline constexpr http::TransportLimits transport_limits{
     .head_size_max = 7168,
     .fields_max = 64,
     .decoders = 0,
+};
+
+// Of the 64 connections as many may be https; about 1 MiB, which a program that was not told to serve https never touches.
+inline constexpr tls::ServerTlsLimits tls_server_limits{
+    .sessions = 32,
+    .handshakes = 4,
+    .reserved = 0,
+    .certificates = 2,
+    .chain_size = 8192,
+    .client_ca_size = 8192,
+};
+// About 0.4 MiB.
+inline constexpr tls::ClientTlsLimits tls_client_limits{
+    .sessions = 8,
+    .handshakes = 2,
+    .cached = 8,
+    .cached_size = 2048,
+    .peer_chain_size = 16384,
 };
 
 }  // namespace pollux::board

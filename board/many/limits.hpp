@@ -2,6 +2,7 @@
 #pragma once
 
 #include "stack/http/limits.hpp"
+#include "stack/tls/limits.hpp"
 
 namespace pollux::board {
 
@@ -26,6 +27,23 @@ inline constexpr http::TransportLimits transport_limits{
     .head_size_max = 7168,
     .fields_max = 64,
     .decoders = 4,
+};
+
+// A TLS session keeps its record buffers while it is idle, so there are fewer of them than connections: about 4 MiB. One that is idle gives way.
+inline constexpr tls::ServerTlsLimits tls_server_limits{
+    .sessions = 128,
+    .handshakes = 8,
+    .reserved = 0,
+    .certificates = 2,
+    .chain_size = 8192,
+    .client_ca_size = 8192,
+};
+inline constexpr tls::ClientTlsLimits tls_client_limits{
+    .sessions = 32,
+    .handshakes = 4,
+    .cached = 64,
+    .cached_size = 2048,
+    .peer_chain_size = 16384,
 };
 
 }  // namespace pollux::board

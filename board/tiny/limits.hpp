@@ -4,6 +4,7 @@
 #pragma once
 
 #include "stack/http/limits.hpp"
+#include "stack/tls/limits.hpp"
 
 namespace pollux::board {
 
@@ -27,6 +28,23 @@ inline constexpr http::TransportLimits transport_limits{
     .head_size_max = 128,
     .fields_max = 4,
     .decoders = 0,
+};
+
+// One session, whose record buffers are what they are anywhere: peers may send 16 KiB at once.
+inline constexpr tls::ServerTlsLimits tls_server_limits{
+    .sessions = 1,
+    .handshakes = 1,
+    .reserved = 0,
+    .certificates = 1,
+    .chain_size = 2048,
+    .client_ca_size = 2048,
+};
+inline constexpr tls::ClientTlsLimits tls_client_limits{
+    .sessions = 1,
+    .handshakes = 1,
+    .cached = 1,
+    .cached_size = 2048,
+    .peer_chain_size = 4096,
 };
 
 }  // namespace pollux::board

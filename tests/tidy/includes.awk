@@ -16,10 +16,11 @@ BEGIN {
   layer("^stack/tls/", "^(stack/(tls|base)/|port/[a-z0-9_]+\\.hpp$|mbedtls/|psa/)", "stack/tls includes stack/base and port")
   layer("^stack/net/", "^(stack/(net|tls|base)/|port/[a-z0-9_]+\\.hpp$)", \
         "stack/net includes stack/tls, stack/base and port, not its implementations")
-  layer("^stack/http/", "^(stack/(http|net|wire|base)/|port/[a-z0-9_]+\\.hpp$)", \
-        "stack/http includes stack/net, stack/wire, stack/base and port, not its implementations")
+  layer("^stack/http/", "^(stack/(http|net|tls|wire|base)/|port/[a-z0-9_]+\\.hpp$)", \
+        "stack/http includes stack/net, stack/tls, stack/wire, stack/base and port, not its implementations")
   layer("^stack/", "^$", "a file in stack belongs into one of its layers")
-  layer("^board/", "^(board/|stack/http/limits\\.hpp$)", "board is data: it includes stack/http/limits.hpp and nothing else")
+  layer("^board/", "^(board/|stack/(http|tls)/limits\\.hpp$)", \
+        "board is data: it includes stack/http/limits.hpp and stack/tls/limits.hpp, and nothing else")
   layer("^apps/", "^(apps/|board/|stack/|port/(linux/)?[a-z0-9_]+\\.hpp$)", "apps include apps, board, stack, port and port/linux")
 
   # Headers of the C++ library that need neither the heap nor libstdc++.so.

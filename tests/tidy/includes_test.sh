@@ -48,12 +48,16 @@ stack/net/stream.cpp      <mbedtls/ssl.h>                   mbedTLS
 stack/net/loop.hpp        "stack/http/server.hpp"           stack/net
 stack/net/loop.hpp        "port/linux/linux_port.hpp"       implementations
 stack/http/server.hpp     "stack/wire/head.hpp"             ok
+stack/http/server.hpp     "stack/tls/session.hpp"           ok
+stack/http/server.hpp     <mbedtls/ssl.h>                   mbedTLS
 stack/http/server.hpp     "board/limits.hpp"                stack/http
 stack/http/server.cpp     <iostream>                        heap
 stack/http/server.cpp     <functional>                      heap
 stack/stray.hpp           "port/port.hpp"                   layers
 board/tiny/limits.hpp     "stack/http/limits.hpp"           ok
+board/tiny/limits.hpp     "stack/tls/limits.hpp"            ok
 board/tiny/limits.hpp     "stack/http/server.hpp"           board
+board/tiny/limits.hpp     "stack/tls/session.hpp"           board
 apps/hello/main.cpp       "port/linux/linux_port.hpp"       ok
 apps/hello/main.cpp       "port/sim/sim_port.hpp"           apps
 apps/hello/main.cpp       "tests/support/heap_guard.hpp"    apps
