@@ -63,11 +63,19 @@ class Library {
   [[nodiscard]] void* random_context() noexcept { return random_; }
 
  private:
+  [[nodiscard]] Error set_up() noexcept;
+  void stop() noexcept;
+
   port::Port& port_;
   std::span<std::byte> arena_;
   port::WallTime clock_floor_;
   void* random_ = nullptr;  // mbedtls_ctr_drbg_context, in the arena
   bool started_ = false;
 };
+
+// mbedTLS's f_rng; `context` is Library::random_context(). 0, or mbedTLS's error. (Declared with plain types: no mbedTLS here.)
+int random_for_mbedtls(void* context, unsigned char* out, std::size_t size) noexcept;
+// Whether there is a Library that was started.
+[[nodiscard]] bool is_library_started() noexcept;
 
 }  // namespace pollux::tls
