@@ -63,7 +63,8 @@ struct ClientMemory {
   static_assert(limits.sessions >= 1, "a TLS client needs at least one session");
   static_assert(limits.handshakes >= 1 && limits.handshakes <= limits.sessions,
                 "handshakes must be at least 1 and not more than sessions");
-  static_assert(limits.handshakes <= 24, "more than 24 handshakes at once need more PSA key slots: see toolchains/mbedtls_config.h");
+  static_assert(limits.handshakes <= 24,
+                "more than 24 handshakes at once need more PSA key slots: see toolchains/mbedtls_config.h");
   std::array<Session, limits.sessions> sessions{};
   std::array<CachedSession, limits.cached> cached{};
   std::array<std::byte, limits.cached * limits.cached_size> cached_bytes{};
@@ -73,8 +74,9 @@ struct ClientMemory {
 struct ClientContextConfig {
   Library& library;
   ClientContextMemory memory;
-  const TrustStore* trust = nullptr;       // nullptr: nobody; must outlive the context. May be filled and changed later
-  std::span<const Digest> pins{};          // if not empty, the peer's key must be one of these as well; must outlive the context
+  const TrustStore* trust = nullptr;  // nullptr: nobody; must outlive the context. May be filled and changed later
+  std::span<const Digest>
+      pins{};  // if not empty, the peer's key must be one of these as well; must outlive the context
   Verify verify = Verify::peer;
   ClockPolicy clock = ClockPolicy::refuse;
   Version min = Version::tls12;
@@ -113,7 +115,8 @@ class ClientContext : public SessionOwner {
   };
   // A session for a connected socket, in the handshake from now on. `host`: a DNS name or an IP literal without brackets, which the peer's
   // certificate must name. A remembered session of host and port is offered.
-  [[nodiscard]] virtual Admission admit(port::Socket socket, std::string_view host, std::uint16_t port, bool has_waited) noexcept;
+  [[nodiscard]] virtual Admission admit(port::Socket socket, std::string_view host, std::uint16_t port,
+                                        bool has_waited) noexcept;
 
   void forget_sessions() noexcept;  // nothing is resumed any more
   [[nodiscard]] const CertificateInfo* own_certificate() const noexcept;
@@ -125,6 +128,18 @@ class ClientContext : public SessionOwner {
   friend class Session;
   friend struct SessionHooks;
   struct State;  // mbedTLS's objects, in the arena
+
+  [[nodiscard]] Error set_up_all(const CertificateSource* own) noexcept;
+  void stop() noexcept;
+  void handshake_over(Session& session) noexcept override;
+  void release_handshake(Session& session) noexcept override;
+  void ticket_came(Session& session) noexcept override;
+  void forget(Session& session) noexcept override;
+  [[nodiscard]] CachedSession* find_cached(std::string_view host, std::uint16_t port) noexcept;
+  [[nodiscard]] std::span<std::byte> bytes_of(const CachedSession& cached) const noexcept;
+  void offer_cached(Session& session) noexcept;
+  void remember(Session& session) noexcept;
+  void wipe(CachedSession& cached) noexcept;
 
   ClientContextConfig config_;
   State* state_ = nullptr;

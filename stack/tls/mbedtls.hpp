@@ -32,3 +32,8 @@
 #else
 #define POLLUX_TLS_13 0
 #endif
+
+// 2.28 has no such names: everything is public there.
+#if !defined(MBEDTLS_PRIVATE)
+#define MBEDTLS_PRIVATE(member) member
+#endif

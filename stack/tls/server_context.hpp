@@ -51,7 +51,8 @@ struct ServerMemory {
   static_assert(limits.sessions >= 1, "a TLS server needs at least one session");
   static_assert(limits.handshakes >= 1 && limits.handshakes <= limits.sessions,
                 "handshakes must be at least 1 and not more than sessions");
-  static_assert(limits.handshakes <= 24, "more than 24 handshakes at once need more PSA key slots: see toolchains/mbedtls_config.h");
+  static_assert(limits.handshakes <= 24,
+                "more than 24 handshakes at once need more PSA key slots: see toolchains/mbedtls_config.h");
   static_assert(limits.reserved < limits.handshakes, "reserved must be below handshakes, or nobody else could connect");
   static_assert(limits.certificates >= 1, "a TLS server needs room for a certificate");
   std::array<Session, limits.sessions> sessions{};
@@ -115,6 +116,14 @@ class ServerContext : public SessionOwner {
   friend class Session;
   friend struct SessionHooks;
   struct State;  // mbedTLS's objects, in the arena
+
+  [[nodiscard]] Error set_up_all(std::span<const CertificateSource> certificates) noexcept;
+  [[nodiscard]] Error check_count(std::span<const CertificateSource> certificates) const noexcept;
+  void stop() noexcept;
+  void handshake_over(Session& session) noexcept override;
+  void release_handshake(Session& session) noexcept override;
+  void ticket_came(Session& session) noexcept override;
+  void forget(Session& session) noexcept override;
 
   ServerContextConfig config_;
   State* state_ = nullptr;

@@ -19,10 +19,12 @@
 #include "stack/tls/certificate.hpp"
 #include "stack/tls/error.hpp"
 
+struct mbedtls_ssl_config;
 struct mbedtls_ssl_context;
 
 namespace pollux::tls {
 
+class Library;
 class SessionOwner;
 
 enum class Version : std::uint8_t { tls12, tls13 };
@@ -31,13 +33,13 @@ enum class Version : std::uint8_t { tls12, tls13 };
 // What was agreed on, and who the peer is. Valid from the end of the handshake while the session is lent.
 struct ConnectionInfo {
   Version version = Version::tls12;
-  std::string_view cipher{};      // static text: "TLS1-3-AES-128-GCM-SHA256"
-  bool resumed = false;           // by a ticket: no certificate was sent
-  bool has_alpn = false;          // both sides named http/1.1
-  bool verified = false;          // the peer's certificate was checked and is good
-  bool has_peer = false;          // `peer` is known (resumed client sessions remember it)
+  std::string_view cipher{};  // static text: "TLS1-3-AES-128-GCM-SHA256"
+  bool resumed = false;       // by a ticket: no certificate was sent
+  bool has_alpn = false;      // both sides named http/1.1
+  bool verified = false;      // the peer's certificate was checked and is good
+  bool has_peer = false;      // `peer` is known (resumed client sessions remember it)
   CertificateInfo peer{};
-  ShortText<254> server_name{};   // SNI as the client sent it, in lower case
+  ShortText<254> server_name{};  // SNI as the client sent it, in lower case
 };
 
 enum class Status : std::uint8_t {
@@ -95,9 +97,7 @@ class Session {
   friend struct SessionHooks;  // mbedTLS's callbacks
 
   void enter(State state) noexcept;
-  [[nodiscard]] bool look_at_first_bytes() noexcept;
-  [[nodiscard]] Status fail(int code) noexcept;
-  [[nodiscard]] Status blocked(int code) const noexcept;
+  Status fail(int code) noexcept;
   void handshake_over() noexcept;
 
   SessionOwner* owner_ = nullptr;
@@ -105,25 +105,26 @@ class Session {
   port::Socket socket_{};
   State state_ = State::free;
   bool is_server_ = false;
-  bool is_owner_ = false;         // admitted over an owner listener
-  bool first_bytes_seen_ = false; // they are TLS
-  bool socket_drained_ = false;   // the last read took all there was
-  bool socket_ended_ = false;     // and the peer has finished
+  bool is_owner_ = false;          // admitted over an owner listener
+  bool first_bytes_seen_ = false;  // they are TLS
+  bool socket_drained_ = false;    // the last read took all there was
+  bool socket_ended_ = false;      // and the peer has finished
   bool more_inside_ = false;
+  bool notify_seen_ = false;   // the peer's close_notify
+  bool notify_begun_ = false;  // ours
   bool notify_sent_ = false;
-  bool in_handshake_count_ = false;
-  bool more_ = false;             // of the send under way
-  std::uint8_t set_ = 0;          // which set of certificates its handshake uses
-  std::uint16_t number_ = 0;
+  bool is_reset_ = false;  // ready to be lent
+  bool was_open_ = false;  // its handshake was completed
+  bool more_ = false;      // of the send under way
+  std::uint8_t set_ = 0;   // server: which set of certificates its handshake uses
   std::size_t send_pending_ = 0;
   std::uint16_t staged_at_ = 0;
   std::uint16_t staged_end_ = 0;
-  int verify_flags_ = 0;
   ErrorInfo error_{};
   ConnectionInfo info_{};
-  std::array<char, 256> host_{};  // client: the name that is checked
+  std::array<char, 256> host_{};  // client: the name that is checked, ended by 0
   std::uint16_t host_size_ = 0;
-  std::uint16_t peer_port_ = 0;
+  std::uint16_t host_port_ = 0;
   std::array<std::byte, staging_size> staging_{};
 };
 
@@ -135,16 +136,36 @@ class SessionOwner {
   [[nodiscard]] std::size_t sessions_size() const noexcept { return sessions_.size(); }
   [[nodiscard]] std::size_t handshakes_under_way() const noexcept { return handshakes_; }
   [[nodiscard]] std::size_t handshakes_max() const noexcept { return handshakes_max_; }
-  // The loop says so: a new turn, and a new slice.
-  void begin_turn() noexcept { slice_used_ = {}; slice_over_ = false; }
+  // A new turn of the loop, and a new slice. Whoever drives the sessions says so, once a turn.
+  void begin_turn() noexcept {
+    slice_used_ = {};
+    slice_over_ = false;
+  }
+  [[nodiscard]] port::Port& port() const noexcept { return port_; }
 
  protected:
   friend class Session;
   friend struct SessionHooks;
-  explicit SessionOwner(std::span<Session> sessions, std::size_t handshakes_max, port::Duration slice) noexcept
-      : sessions_{sessions}, handshakes_max_{handshakes_max}, slice_{slice} {}
+  SessionOwner(Library& library, port::Port& port, std::span<Session> sessions, std::size_t handshakes_max,
+               port::Duration slice) noexcept
+      : library_{library}, port_{port}, sessions_{sessions}, handshakes_max_{handshakes_max}, slice_{slice} {}
   ~SessionOwner() = default;
 
+  [[nodiscard]] bool set_up(Session& session, const mbedtls_ssl_config& config, bool is_server) noexcept;
+  void tear_down() noexcept;
+  [[nodiscard]] Session* lend(port::Socket socket) noexcept;
+  void take_back(Session& session) noexcept;
+  void handshake_ended(Session& session) noexcept;  // well or not
+  [[nodiscard]] bool arena_has(std::size_t size) const noexcept;
+
+  // ---- what differs
+  virtual void handshake_over(Session& session) noexcept = 0;     // well
+  virtual void release_handshake(Session& session) noexcept = 0;  // what only the handshake needed
+  virtual void ticket_came(Session& session) noexcept = 0;
+  virtual void forget(Session& session) noexcept = 0;  // it is given back
+
+  Library& library_;
+  port::Port& port_;
   std::span<Session> sessions_;
   base::List<Session, &Session::link> free_;
   std::size_t handshakes_max_ = 0;
