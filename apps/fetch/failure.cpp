@@ -135,7 +135,7 @@ Failure failure_from(const CallError& error, const FailureContext& context) noex
       return {};
     case CallCause::bad_scheme:
       return {ExitCode::unsupported_protocol, {"Protocol \"", context.scheme, "\" not supported"}};
-    case CallCause::tls_not_built:
+    case CallCause::no_tls:
       return {ExitCode::unsupported_protocol, "Protocol \"https\" not supported: this build has no TLS"};
     case CallCause::bad_url:
     case CallCause::bad_host:
@@ -168,8 +168,6 @@ Failure failure_from(const CallError& error, const FailureContext& context) noex
       return from_proxy(error, context);
     case CallCause::tls:
       return {ExitCode::ssl_connect_error, described};
-    case CallCause::certificate:
-      return {ExitCode::peer_failed_verification, described};
     case CallCause::source_failed:
     case CallCause::body_mismatch:
       return {ExitCode::read_error, {"Failed to read local data: ", described}};

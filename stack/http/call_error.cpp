@@ -112,14 +112,6 @@ void put_system_error(CutWriter& text, int number) {
   text.put(")");
 }
 
-// TLS libraries print their codes in this form: "-0x7780".
-void put_tls_code(CutWriter& text, int code) {
-  std::array<char, 16> digits;
-  base::TextWriter hex{digits};
-  hex.put_hex(code < 0 ? ~static_cast<std::uint64_t>(code) + 1 : static_cast<std::uint64_t>(code), 4);
-  text.put(" (code ").put(code < 0 ? "-0x" : "0x").put(hex.view()).put(")");
-}
-
 // RFC 1928 section 6.
 std::string_view socks_reply(int code) {
   switch (code) {
@@ -264,9 +256,26 @@ std::string_view reason_of(const CallError& error) {
   return {};
 }
 
+// A sentence of TLS is cut where it would be longer than this.
+constexpr std::size_t tls_shown_max = 160;
+
+void put_tls(CutWriter& text, const CallError& error) {
+  std::array<char, tls_shown_max> memory;
+  text.put_safe(tls::describe(error.tls, memory));
+}
+
 void put_cause(CutWriter& text, const CallError& error) {
+  const bool has_tls = error.tls.error != tls::Error::none;
+  if (has_tls && error.cause == CallCause::tls) {
+    put_tls(text, error);
+    return;
+  }
   const std::string_view reason = reason_of(error);
   text.put(reason.empty() ? describe(error.cause) : reason);
+  if (error.tls.error == tls::Error::truncated) {
+    text.put(": ");
+    put_tls(text, error);
+  }
   if (error.cause == CallCause::proxy_refused || error.cause == CallCause::proxy_authentication) {
     put_proxy_reply(text, error.status);
   }
@@ -275,12 +284,7 @@ void put_cause(CutWriter& text, const CallError& error) {
        error.cause == CallCause::malformed_trailer || error.cause == CallCause::not_http)) {
     text.put(": ").put(wire::describe(error.head));
   }
-  if (error.system_error == 0) {
-    return;
-  }
-  if (error.cause == CallCause::tls || error.cause == CallCause::certificate) {
-    put_tls_code(text, error.system_error);
-  } else {
+  if (error.system_error != 0) {
     put_system_error(text, error.system_error);
   }
 }
@@ -430,10 +434,8 @@ std::string_view describe(CallCause cause) noexcept {
       return "the proxy closed, or its reply was not understood";
     case CallCause::tls:
       return "TLS failed";
-    case CallCause::certificate:
-      return "the certificate of the server was refused";
-    case CallCause::tls_not_built:
-      return "this build has no TLS";
+    case CallCause::no_tls:
+      return "this transport has no TLS";
     case CallCause::source_failed:
       return "the source of the request body failed";
     case CallCause::body_mismatch:

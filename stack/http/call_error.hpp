@@ -7,6 +7,7 @@
 
 #include "port/time.hpp"
 #include "stack/net/resolver.hpp"
+#include "stack/tls/error.hpp"
 #include "stack/wire/head.hpp"
 
 namespace pollux::http {
@@ -49,10 +50,9 @@ enum class CallCause : std::uint8_t {
   not_permitted,
   proxy_refused,  // the proxy's status is in CallError::status (HTTP), or its reply code (SOCKS)
   proxy_authentication,
-  proxy_failed,   // its reply was not understood, or it closed
-  tls,            // CallError::system_error is the TLS library's code
-  certificate,    // the peer's certificate was refused
-  tls_not_built,  // https, and no TLS in this build
+  proxy_failed,  // its reply was not understood, or it closed
+  tls,           // the handshake, or a record later on: CallError::tls tells; the peer's certificate is a matter of it
+  no_tls,        // https, and TransportConfig::tls is not set
   // send
   source_failed,  // the body's source said so
   body_mismatch,  // the source gave more or fewer bytes than declared
@@ -87,13 +87,16 @@ struct CallError {
   CallCause cause = CallCause::none;
   net::NameError name = net::NameError::none;
   wire::HeadError head = wire::HeadError::none;
-  int status = 0;                    // see the causes that use it
-  int system_error = 0;              // errno or TLS code behind it; 0: none
-  port::Duration elapsed{};          // since start()
+  int status = 0;            // see the causes that use it
+  int system_error = 0;      // errno behind it; 0: none
+  tls::ErrorInfo tls{};      // what TLS knows of it: with `tls` always, with `closed` and `lost` on a TLS connection
+  port::Duration elapsed{};  // since start()
   std::uint64_t bytes_sent = 0;      // of this attempt, head included
   std::uint64_t bytes_received = 0;  // of this attempt, head included
-  bool retry_safe = false;           // the server cannot have acted on the request: sending it again does no harm
-  bool reused = false;               // the connection had served before
+  // The server cannot have acted on the request: sending it again does no harm. Not where it could do no good: a certificate that was
+  // refused once will be refused again.
+  bool retry_safe = false;
+  bool reused = false;  // the connection had served before
   bool through_proxy = false;
 
   [[nodiscard]] constexpr explicit operator bool() const noexcept { return cause != CallCause::none; }

@@ -19,7 +19,8 @@ class Proxy;
 struct HostEntry {
   static constexpr std::size_t key_size_max = 320;
 
-  std::array<char, key_size_max> key{};  // "http://name:80", lower case
+  std::array<char, key_size_max>
+      key{};  // "name:80" or "https://name:443", behind the proxy or the endpoint; lower case
   std::uint16_t key_size = 0;
   std::uint16_t name_at = 0;  // what to connect to, in the key: the target's name, the proxy's, or a socket's path
   std::uint16_t name_size = 0;
@@ -27,7 +28,8 @@ struct HostEntry {
   const Proxy* proxy = nullptr;
   port::Address address{};      // of RoundTripOptions::endpoint; family none: `name` is looked up
   bool tunnels = false;         // through the proxy by CONNECT or SOCKS
-  std::uint16_t target_at = 0;  // tunnels: the target's name, in the key
+  bool is_https = false;        // TLS, behind the tunnel if there is one
+  std::uint16_t target_at = 0;  // tunnels, TLS: the target's name, in the key
   std::uint16_t target_size = 0;
   std::uint16_t target_port = 0;
 

@@ -119,7 +119,6 @@ bool MessageSender::end_source(wire::MessageWriter& writer, base::Buffer& out) n
 
 MessageSender::Outcome MessageSender::send(net::Stream& stream, wire::MessageWriter& writer,
                                            base::Buffer& out) noexcept {
-  wants_read_ = false;
   for (int step = 0; step < steps_per_send; ++step) {
     const bool body_next = !held_;
     if (body_next && body_.kind == RequestBody::Kind::source && !ended_ && !later_) {
@@ -153,7 +152,6 @@ MessageSender::Outcome MessageSender::send(net::Stream& stream, wire::MessageWri
       return Outcome::sent;
     }
     if (result.status == net::StreamStatus::want_write || result.status == net::StreamStatus::want_read) {
-      wants_read_ = result.status == net::StreamStatus::want_read;
       return Outcome::blocked;
     }
     if (result.status != net::StreamStatus::ok) {

@@ -18,8 +18,8 @@ namespace pollux::http {
 class MessageSender {
  public:
   enum class Outcome : std::uint8_t {
-    sent,           // everything there was has gone out; the message is complete
-    blocked,        // the stream refused; again when it is ready (wants_read(): readable, else writable)
+    sent,  // everything there was has gone out; the message is complete
+    blocked,  // the stream refused; again when it is ready to send. The next send begins with the same bytes, as TLS needs it
     later,          // the source has nothing now; again after resume()
     yielded,        // more could be sent at once, but others should have their turn
     lost,           // the stream is broken
@@ -50,7 +50,6 @@ class MessageSender {
   [[nodiscard]] bool has_begun_body() const noexcept { return at_ != 0 || pulled_; }
   // The head has gone out.
   [[nodiscard]] bool is_head_sent() const noexcept { return sent_ >= head_size_; }
-  [[nodiscard]] bool wants_read() const noexcept { return wants_read_; }
 
  private:
   [[nodiscard]] bool pull(wire::MessageWriter& writer, base::Buffer& out, Outcome& outcome) noexcept;
@@ -66,7 +65,6 @@ class MessageSender {
   bool later_ = false;
   bool pulled_ = false;
   bool ended_ = false;  // source: it gave its last byte
-  bool wants_read_ = false;
 };
 
 }  // namespace pollux::http

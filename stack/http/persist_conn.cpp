@@ -4,12 +4,14 @@
 
 #include <array>
 #include <new>
+#include <utility>
 
 #include "port/ensure.hpp"
 #include "stack/http/host_entry.hpp"
 #include "stack/http/proxy.hpp"
 #include "stack/http/proxy_tunnel.hpp"
 #include "stack/http/transport.hpp"
+#include "stack/wire/slice.hpp"
 
 namespace pollux::http {
 
@@ -56,10 +58,21 @@ CallCause cause_of(net::DialError error) noexcept {
   return CallCause::failed;
 }
 
+// After so long a connection asks again for a TLS session: the clock may have been set, memory may be free. Everything else that frees
+// one is noticed at once.
+constexpr port::Duration ask_again = std::chrono::seconds{1};
+
+// A handshake that failed like this may go better next time.
+bool may_go_better(tls::Error error) noexcept {
+  return error == tls::Error::closed || error == tls::Error::lost || error == tls::Error::truncated ||
+         error == tls::Error::no_memory || error == tls::Error::clock_not_set;
+}
+
 // The peer, or the way to it, is to blame, not the caller or a clock.
 bool is_of_peer(CallCause cause) noexcept {
-  return cause == CallCause::closed || cause == CallCause::lost || cause == CallCause::malformed_chunk ||
-         cause == CallCause::malformed_trailer || cause == CallCause::decode || cause == CallCause::decode_limit;
+  return cause == CallCause::closed || cause == CallCause::lost || cause == CallCause::tls ||
+         cause == CallCause::malformed_chunk || cause == CallCause::malformed_trailer || cause == CallCause::decode ||
+         cause == CallCause::decode_limit;
 }
 
 }  // namespace
@@ -111,6 +124,7 @@ void PersistConn::tell(RoundTrip& trip, TraceEvent event, std::string_view text,
                .address = &remote_,
                .status = status,
                .reused = reused_,
+               .tls = event == TraceEvent::tls_done ? stream_.tls_info() : nullptr,
                .connection = serial_});
   }
 }
@@ -186,7 +200,7 @@ void PersistConn::connected() noexcept {
   dialer_.reset();
   trace(TraceEvent::connect_done, host_.name());
   if (!host_.tunnels) {
-    transport_.dial_done(*this);
+    reached();
     return;
   }
   tunnelled_ = true;
@@ -231,7 +245,7 @@ void PersistConn::step_tunnel() noexcept {
       send_blocked_ = false;
       phase_deadline_ = port::never;
       trace(TraceEvent::proxy_done, host_.target());
-      transport_.dial_done(*this);
+      reached();
       return;
     case ProxyTunnel::Status::failed: {
       CallError error = make_error(CallCause::proxy_failed);
@@ -264,6 +278,90 @@ void PersistConn::step_tunnel() noexcept {
   }
 }
 
+// What we send now reaches the host itself: TLS, or else the first request.
+void PersistConn::reached() noexcept {
+  if (!host_.is_https) {
+    transport_.dial_done(*this);
+    return;
+  }
+  phase_deadline_ = port::deadline_after(now(), transport_.config().timeouts.tls_handshake);
+  asked_at_ = now();
+  enter(State::handshaking);
+  transport_.admit_soon();
+}
+
+bool PersistConn::wants_session() const noexcept {
+  return state_ == State::handshaking && !stream_.is_tls() && (!waits_for_clock_ || asked_at_ + ask_again <= now());
+}
+
+bool PersistConn::ask_session() noexcept {
+  std::string_view name = host_.target();
+  if (name.find(':') != std::string_view::npos) {
+    name = wire::cut(name, '%').before;  // the zone of an address counts on this machine only
+  }
+  using Wait = tls::ClientContext::Wait;
+  const tls::ClientContext::Admission admission =
+      transport_.config().tls->admit(stream_.socket(), name, host_.target_port, asked_session_);
+  const bool is_first = !std::exchange(asked_session_, true);
+  asked_at_ = now();
+  waits_for_clock_ = false;
+  if (admission.session != nullptr) {
+    stream_.start_tls(*admission.session);
+    trace(TraceEvent::tls_start, name);
+    step_handshake();
+    return true;
+  }
+  switch (admission.wait) {
+    case Wait::for_session:
+      transport_.counters().waited_for_tls += is_first ? 1 : 0;
+      return false;
+    case Wait::for_clock:
+      waits_for_clock_ = true;
+      return true;
+    case Wait::never:
+      break;
+  }
+  handshake_failed({.error = admission.error});
+  return true;
+}
+
+void PersistConn::step_handshake() noexcept {
+  step_due_ = false;
+  switch (stream_.handshake()) {
+    case tls::Status::want_read:
+    case tls::Status::want_write:
+      return;
+    case tls::Status::again:
+      step_due_ = true;
+      return;
+    case tls::Status::ok:
+      handshake_done();
+      return;
+    case tls::Status::end:
+    case tls::Status::failed:
+      handshake_failed(*stream_.tls_error());
+      return;
+  }
+}
+
+void PersistConn::handshake_done() noexcept {
+  const tls::ConnectionInfo& info = *stream_.tls_info();
+  phase_deadline_ = port::never;
+  ++transport_.counters().tls_handshakes;
+  transport_.counters().tls_resumed += info.resumed ? 1 : 0;
+  trace(TraceEvent::tls_done, info.cipher);
+  transport_.dial_done(*this);
+}
+
+void PersistConn::handshake_failed(const tls::ErrorInfo& info) noexcept {
+  CallError error = make_error(CallCause::tls);
+  error.stage = CallStage::handshake;
+  error.tls = info;
+  error.system_error = info.error == tls::Error::lost ? transport_.loop().port().system_error() : 0;
+  error.retry_safe = may_go_better(info.error);
+  dial_failed(error);
+}
+
 void PersistConn::dial_failed(const CallError& error) noexcept {
   transport_.dial_failed(*this, error);
 }
@@ -275,22 +373,28 @@ port::Time PersistConn::prepare(net::PollSet& set, std::uint32_t token) noexcept
     const port::Time until = dialer_->prepare(set, token);
     return port::earliest(until, trip_deadline());
   }
-  port::Events interest = port::Events::none;
+  wanted_ = port::Events::none;
   switch (state_) {
     case State::proxying:
+      wanted_ = send_blocked_ ? port::Events::writable : port::Events::readable;
+      break;
     case State::handshaking:
-      interest = send_blocked_ ? port::Events::writable : port::Events::readable;
+      if (step_due_) {
+        return now();
+      }
+      // Without a session nothing is read; that the connection broke is told all the same.
+      wanted_ = stream_.is_tls() ? port::Events::readable : port::Events::none;
       break;
     case State::idle:
     case State::draining:
-      interest = port::Events::readable;
+      wanted_ = port::Events::readable;
       break;
     case State::busy:
       if (wants_to_read()) {
-        interest = interest | port::Events::readable;
+        wanted_ = wanted_ | port::Events::readable;
       }
       if (sends_ && send_blocked_ && !send_failed_) {
-        interest = interest | (sender_.wants_read() ? port::Events::readable : port::Events::writable);
+        wanted_ = wanted_ | port::Events::writable;
       }
       break;
     case State::connecting:
@@ -298,10 +402,11 @@ port::Time PersistConn::prepare(net::PollSet& set, std::uint32_t token) noexcept
       return port::never;
   }
   // A lost connection with bytes nobody has taken yet would be reported again and again.
-  if (interest != port::Events::none || !hangup_seen_) {
-    ENSURE(set.add(stream_.socket(), interest, token));
+  if (wanted_ != port::Events::none || !hangup_seen_) {
+    ENSURE(set.add(stream_.socket(), stream_.to_poll(wanted_), token));
   }
-  return deadline();
+  read_due_ = stream_.has_pending() && port::has(wanted_, port::Events::readable);
+  return read_due_ ? now() : deadline();
 }
 
 // One deadline for everything that this state waits for.
@@ -310,8 +415,9 @@ port::Time PersistConn::deadline() const noexcept {
   switch (state_) {
     case State::connecting:
     case State::proxying:
-    case State::handshaking:
       return port::earliest(phase_deadline_, trip_deadline());
+    case State::handshaking:
+      return stream_.is_tls() ? phase_deadline_ : port::earliest(phase_deadline_, asked_at_ + ask_again);
     case State::idle:
       return port::deadline_after(since_, timeouts.idle_conn);
     case State::draining:
@@ -362,13 +468,30 @@ void PersistConn::expire() noexcept {
     check_dial();
     return;
   }
+  if (read_due_) {
+    read_pending();
+    return;
+  }
+  if (step_due_ && time < phase_deadline_) {
+    step_handshake();
+    return;
+  }
   if (deadline() > time) {
     return;
   }
   const TransportTimeouts& timeouts = transport_.config().timeouts;
   switch (state_) {
-    case State::proxying:
-    case State::handshaking: {
+    case State::handshaking:
+      if (time < phase_deadline_) {
+        transport_.admit_soon();
+        return;
+      }
+      if (waits_for_clock_) {
+        handshake_failed({.error = tls::Error::clock_not_set});
+        return;
+      }
+      [[fallthrough]];
+    case State::proxying: {
       CallError error = make_error(CallCause::timed_out);
       error.stage = dial_stage();
       error.retry_safe = true;
@@ -397,7 +520,7 @@ void PersistConn::expire() noexcept {
     return;
   }
   if (send_failed_ && !head_came_) {
-    fail(CallCause::lost);
+    fail(cause_of_loss());
     return;
   }
   if (message_over_ && sends_) {  // the request is not out in time for another one
@@ -435,6 +558,10 @@ void PersistConn::expire() noexcept {
 }
 
 void PersistConn::ready(std::uint32_t index, port::Events events) noexcept {
+  using port::Events;
+  if (state_ != State::connecting) {
+    events = stream_.from_poll(events, wanted_);
+  }
   switch (state_) {
     case State::connecting:
       dialer_->ready(index, events, now());
@@ -444,6 +571,12 @@ void PersistConn::ready(std::uint32_t index, port::Events events) noexcept {
       step_tunnel();
       return;
     case State::handshaking:
+      if (stream_.is_tls()) {
+        step_handshake();
+      } else if (port::has(events, Events::error | Events::hangup)) {
+        handshake_failed({.error = tls::Error::lost});
+      }
+      return;
     case State::closing:
       return;
     case State::idle:
@@ -453,7 +586,6 @@ void PersistConn::ready(std::uint32_t index, port::Events events) noexcept {
     case State::draining:
       break;
   }
-  using port::Events;
   const bool broken = port::has(events, Events::error | Events::hangup);
   // Reads before writes, and both before an error is believed: a response that has arrived counts.
   if (port::has(events, Events::readable) || (broken && wants_to_read())) {
@@ -500,7 +632,11 @@ void PersistConn::close(End why) noexcept {
   detach();
   dialer_.reset();
   end_tunnel();
-  stream_.close();
+  if (request_whole_) {
+    stream_.close();
+  } else {
+    stream_.abort();  // no close_notify: the server notices that it has only a part
+  }
   enter(State::closing);
 }
 
@@ -550,7 +686,19 @@ CallError PersistConn::make_error(CallCause cause) const noexcept {
     error.stage = CallStage::body;
   }
   error.retry_safe = sender_.bytes_sent() == 0 && !head_came_;
+  if (const tls::ErrorInfo* info = stream_.tls_error()) {
+    error.tls = *info;
+  }
   return error;
+}
+
+// What it is called that nothing more can be read or written. An alert or a record that is wrong is TLS's own matter.
+CallCause PersistConn::cause_of_loss() const noexcept {
+  const tls::ErrorInfo* info = stream_.tls_error();
+  if (info == nullptr || info->error == tls::Error::none || info->error == tls::Error::lost) {
+    return CallCause::lost;
+  }
+  return info->error == tls::Error::truncated ? CallCause::closed : CallCause::tls;
 }
 
 void PersistConn::fail(CallCause cause) noexcept {
@@ -581,7 +729,8 @@ void PersistConn::fail(CallError error) noexcept {
   const ClientRequest& request = trip.request_;
   const bool may_repeat = sender_.bytes_sent() == 0 || request.is_idempotent();
   const bool may_rewind = request.body().is_replayable() || !sender_.has_begun_body();
-  const bool is_stale = error.cause == CallCause::closed || error.cause == CallCause::lost;
+  const bool is_stale =
+      error.cause == CallCause::closed || error.cause == CallCause::lost || error.cause == CallCause::tls;
   const bool may_retry = reused_ && is_stale && received_ == 0 && may_repeat && may_rewind;
   const bool begun_body = sender_.has_begun_body();
   if (head_came_) {

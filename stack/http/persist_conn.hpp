@@ -82,6 +82,10 @@ class PersistConn {
   void become_idle() noexcept;  // Transport::put has decided
   void resume_send() noexcept;
   void network_changed() noexcept;
+  // Connected, in need of a TLS session, and it is time to ask for one.
+  [[nodiscard]] bool wants_session() const noexcept;
+  // Asks for it, and begins the handshake if there is one. False: none is free.
+  [[nodiscard]] bool ask_session() noexcept;
   [[nodiscard]] CallStage dial_stage() const noexcept;
 
   // ---- called by Response and RoundTrip
@@ -120,6 +124,10 @@ class PersistConn {
   void dial_changed() noexcept;
   void connected() noexcept;
   void step_tunnel() noexcept;
+  void reached() noexcept;
+  void step_handshake() noexcept;
+  void handshake_done() noexcept;
+  void handshake_failed(const tls::ErrorInfo& info) noexcept;
   void dial_failed(const CallError& error) noexcept;
   [[nodiscard]] ProxyTunnel& tunnel() noexcept;
   void end_tunnel() noexcept;
@@ -133,6 +141,7 @@ class PersistConn {
   void send_soon() noexcept;
 
   // receiving
+  void read_pending() noexcept;
   void receive() noexcept;
   void read_on() noexcept;
   void head_came() noexcept;
@@ -142,6 +151,7 @@ class PersistConn {
   void try_finish() noexcept;
   void reader_failed() noexcept;
   void input_over() noexcept;
+  void input_failed() noexcept;
   void idle_readable() noexcept;
   void pump_decoder() noexcept;
   void drain_on() noexcept;
@@ -159,6 +169,7 @@ class PersistConn {
   [[nodiscard]] port::Time deadline() const noexcept;
   [[nodiscard]] port::Time trip_deadline() const noexcept;
   [[nodiscard]] CallError make_error(CallCause cause) const noexcept;
+  [[nodiscard]] CallCause cause_of_loss() const noexcept;
 
   Transport& transport_;
   HostEntry& host_;
@@ -181,7 +192,8 @@ class PersistConn {
   port::Time moved_at_{};                    // when bytes of the request or the response last moved
   port::Time wrote_at_{};                    // when the request was out
   port::Time finished_at_{};                 // when the response was over and the request was not
-  port::Time phase_deadline_ = port::never;  // connecting, proxying, waiting for 100
+  port::Time phase_deadline_ = port::never;  // proxying, handshaking, waiting for 100
+  port::Time asked_at_{};                    // for a TLS session, last
   port::Time rate_at_ = port::never;
   std::uint64_t rate_bytes_ = 0;
   std::uint64_t received_ = 0;  // bytes of this attempt
@@ -191,6 +203,7 @@ class PersistConn {
   int system_error_ = 0;
   State state_ = State::connecting;
   List listed_ = List::dialing;
+  port::Events wanted_ = port::Events::none;  // of the stream, in this turn
   bool reused_ = false;
   bool sends_ = false;  // the request is not out yet
   bool send_blocked_ = false;
@@ -200,14 +213,20 @@ class PersistConn {
   bool message_over_ = false;  // the response has come to its end
   bool input_ended_ = false;
   bool input_lost_ = false;
+  bool input_truncated_ = false;  // it ended without TLS's close_notify: perhaps not where the peer meant it to
   bool keep_alive_ = false;
-  bool broken_ = false;         // never to be used again
-  bool hangup_seen_ = false;    // poll() would say it again and again
-  bool decoder_ended_ = false;  // it was told that the raw body is over
-  bool send_soon_ = false;      // in this turn's work
-  bool switched_ = false;       // 101: what comes is no HTTP any more
-  bool names_told_ = false;     // to the trace hook
-  bool tunnelled_ = false;      // the tunnel object lives in in_memory_
+  bool broken_ = false;           // never to be used again
+  bool hangup_seen_ = false;      // poll() would say it again and again
+  bool decoder_ended_ = false;    // it was told that the raw body is over
+  bool send_soon_ = false;        // in this turn's work
+  bool switched_ = false;         // 101: what comes is no HTTP any more
+  bool names_told_ = false;       // to the trace hook
+  bool tunnelled_ = false;        // the tunnel object lives in in_memory_
+  bool request_whole_ = true;     // nothing of a request that was begun is missing
+  bool asked_session_ = false;    // once at least
+  bool waits_for_clock_ = false;  // for the TLS session, instead of a free one
+  bool step_due_ = false;         // of the handshake: this turn's share of the processor is used up
+  bool read_due_ = false;         // TLS holds bytes that no event will tell of
 };
 
 }  // namespace pollux::http

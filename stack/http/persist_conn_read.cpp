@@ -19,7 +19,17 @@ bool PersistConn::wants_to_read() const noexcept {
   return !input_ended_ && !input_lost_ && !message_over_ && !pending_error_ && (!head_came_ || !in_.room().empty());
 }
 
+// What TLS has read from the socket already, and no event tells of.
+void PersistConn::read_pending() noexcept {
+  if (state_ == State::idle) {
+    idle_readable();
+  } else {
+    receive();
+  }
+}
+
 void PersistConn::receive() noexcept {
+  read_due_ = false;
   if (in_.room().empty()) {
     reader_.make_room(in_);
   }
@@ -46,17 +56,28 @@ void PersistConn::receive() noexcept {
       broken_ = true;
       break;
     case net::StreamStatus::failed:
-      input_lost_ = true;
-      broken_ = true;
-      if (system_error_ == 0) {
-        system_error_ = transport_.loop().port().system_error();
-      }
+      input_failed();
       break;
   }
   if (state_ == State::draining) {
     drain_on();
   } else {
     read_on();
+  }
+}
+
+// The connection is lost, or TLS ended without close_notify. The latter is an end like any other where the message says itself how long it
+// is, and before the first byte of it (RFC 9112 section 9.8); elsewhere somebody may have cut it.
+void PersistConn::input_failed() noexcept {
+  broken_ = true;
+  const CallCause cause = cause_of_loss();
+  if (cause == CallCause::closed) {
+    input_ended_ = input_truncated_ = true;
+    return;
+  }
+  input_lost_ = true;
+  if (system_error_ == 0 && cause == CallCause::lost) {
+    system_error_ = transport_.loop().port().system_error();
   }
 }
 
@@ -92,10 +113,11 @@ void PersistConn::read_on() noexcept {
 // The peer has finished, or is lost, and everything it sent was looked at.
 void PersistConn::input_over() noexcept {
   if (input_lost_) {
-    fail(CallCause::lost);
+    fail(cause_of_loss());
     return;
   }
-  if (reader_.is_between_messages(in_)) {
+  const bool is_cut = input_truncated_ && head_came_ && reader_.framing().kind == wire::BodyKind::until_close;
+  if (reader_.is_between_messages(in_) || is_cut) {
     fail(CallCause::closed);
     return;
   }
@@ -146,7 +168,7 @@ void PersistConn::reader_failed() noexcept {
       error.cause = CallCause::malformed_trailer;
       break;
     case wire::ReadError::ended_early:
-      error.cause = input_lost_ ? CallCause::lost : CallCause::closed;
+      error.cause = input_lost_ ? cause_of_loss() : CallCause::closed;
       break;
     case wire::ReadError::none:
       break;
@@ -442,9 +464,11 @@ void PersistConn::drain_on() noexcept {
 
 // ---- idle
 
-// Whatever an idle connection says means its end: the peer closed it, or speaks without being asked.
+// Whatever an idle connection says means its end: the peer closed it, or speaks without being asked. TLS's own records (tickets, new keys) are
+// nothing said: then recv() wants more.
 void PersistConn::idle_readable() noexcept {
   ENSURE(in_.is_empty());
+  read_due_ = false;
   const net::StreamResult result = stream_.recv(in_.room());
   switch (result.status) {
     case net::StreamStatus::want_read:

@@ -54,6 +54,7 @@ void PersistConn::begin(RoundTrip& trip) noexcept {
              .reused = reused_,
              .was_idle = was_idle,
              .idle_time = idle_time,
+             .tls = stream_.is_tls() ? stream_.tls_info() : nullptr,
              .connection = serial_});
   received_ = drained_ = rate_bytes_ = 0;
   pending_error_.reset();
@@ -63,6 +64,7 @@ void PersistConn::begin(RoundTrip& trip) noexcept {
   moved_at_ = wrote_at_ = since_;
   send_blocked_ = send_failed_ = waits_continue_ = head_came_ = message_over_ = keep_alive_ = false;
   sends_ = true;
+  read_due_ = request_whole_ = false;
   sender_ = MessageSender{};
   if (writer_.state() != wire::MessageWriter::State::idle) {
     writer_.release();
@@ -166,14 +168,16 @@ void PersistConn::send() noexcept {
       send_failed_ = true;
       moved_at_ = now();  // from where the wait for an answer counts
       broken_ = true;
-      system_error_ = transport_.loop().port().system_error();
+      if (cause_of_loss() == CallCause::lost) {
+        system_error_ = transport_.loop().port().system_error();
+      }
       if (message_over_) {  // the answer is whole, and the rest of the request is not needed
         request_over();
         try_finish();
         return;
       }
       if (sender_.bytes_sent() == 0 || input_ended_ || input_lost_) {
-        fail(CallCause::lost);
+        fail(cause_of_loss());
       }
       return;
     case MessageSender::Outcome::source_failed:
@@ -188,6 +192,7 @@ void PersistConn::send() noexcept {
 }
 
 void PersistConn::sent_all() noexcept {
+  request_whole_ = true;
   trace(TraceEvent::wrote_request);
   wrote_at_ = now();
   request_over();

@@ -165,6 +165,15 @@ bool Response::closes() const noexcept {
   return trip_ != nullptr && trip_->closes_;
 }
 
+const tls::ConnectionInfo* Response::tls() const noexcept {
+  if (trip_ == nullptr) {
+    return nullptr;
+  }
+  // A response without a body has given its connection back when it is told; its head still lies there.
+  const PersistConn* conn = trip_->conn_ != nullptr ? trip_->conn_ : trip_->conn_views_;
+  return conn != nullptr ? conn->stream_.tls_info() : nullptr;
+}
+
 bool Response::is_decoded() const noexcept {
   return trip_ != nullptr && trip_->decodes_;
 }

@@ -54,8 +54,8 @@ enum class ResponseBodyState : std::uint8_t {
   closed,    // the handle was let go
 };
 
-// A connection taken over by 101 (Switching Protocols) or a 2xx to CONNECT: the taker closes the stream. `received` are bytes behind the
-// head, valid until the callback returns.
+// A connection taken over by 101 (Switching Protocols) or a 2xx to CONNECT: the taker closes the stream, which is still TLS if the connection
+// was. `received` are bytes behind the head, valid until the callback returns; a TLS stream may hold more (Stream::has_pending()).
 struct Upgraded {
   net::Stream stream;
   std::string_view received;
@@ -98,6 +98,9 @@ class Response {
   [[nodiscard]] std::optional<std::uint64_t> content_length() const noexcept;
   // The connection will be closed behind it.
   [[nodiscard]] bool closes() const noexcept;
+  // What TLS has agreed on, and who the server is; nullptr on a plain connection, and once the connection has gone back or was closed:
+  // with the last byte of the body at the latest. TraceEvent::tls_done tells it too.
+  [[nodiscard]] const tls::ConnectionInfo* tls() const noexcept;
   // Content-Encoding was taken off on the way (net/http: Uncompressed).
   [[nodiscard]] bool is_decoded() const noexcept;
 

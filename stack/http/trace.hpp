@@ -8,6 +8,7 @@
 #include "port/address.hpp"
 #include "port/time.hpp"
 #include "stack/net/loop.hpp"
+#include "stack/tls/session.hpp"
 
 namespace pollux::http {
 
@@ -22,8 +23,8 @@ enum class TraceEvent : std::uint8_t {
   connect_done,   // `address`; a failure is reported as the call's error
   proxy_start,    // `text`: the proxy
   proxy_done,
-  tls_start,
-  tls_done,
+  tls_start,      // `text`: the name that the certificate has to have
+  tls_done,       // `tls`; `text` is the cipher
   wrote_head,     // `text`: the request head as it went to the connection
   wait_continue,  // Expect: 100-continue
   got_continue,
@@ -46,7 +47,8 @@ struct Trace {
   bool reused = false;
   bool was_idle = false;
   port::Duration idle_time{};
-  std::uint32_t connection = 0;  // serial number of the connection, from 1; 0: none yet
+  const tls::ConnectionInfo* tls = nullptr;  // tls_done; got_conn of a TLS connection. Valid during the call
+  std::uint32_t connection = 0;              // serial number of the connection, from 1; 0: none yet
 };
 
 }  // namespace pollux::http

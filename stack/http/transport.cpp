@@ -205,10 +205,14 @@ void Transport::run_completion(RoundTrip& trip) noexcept {
 
 bool Transport::has_work() const noexcept {
   return !fresh_.is_empty() || !completions_.is_empty() || !ended_.is_empty() || send_soon_ || serve_soon_ ||
-         check_dials_ || cancel_soon_;
+         check_dials_ || cancel_soon_ || admit_soon_;
 }
 
 port::Time Transport::prepare(net::PollSet& set, port::Time now) {
+  if (config_.tls != nullptr) {
+    config_.tls->begin_turn();
+    admit_soon_ = admit_soon_ || may_admit();
+  }
   deadline_ = port::never;
   const auto add = [&](PersistConn& conn) {
     deadline_ = port::earliest(deadline_, conn.prepare(set, conns_.index_of(conn) * tokens_each));
@@ -297,6 +301,9 @@ void Transport::work(port::Time) {
   if (serve_soon_ || !fresh_.is_empty()) {
     serve_waiting();
     sweep();
+  }
+  if (admit_soon_) {
+    admit_waiting();
   }
   if (hosts_unused_) {
     sweep_hosts();

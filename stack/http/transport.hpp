@@ -7,6 +7,11 @@
 // gives back, or its own dial. A dial belongs to the host, not to the caller: it survives its caller's cancel and its connection goes to
 // the next one who waits, or to the pool.
 //
+// https needs a tls::ClientContext: who is trusted, the sessions, and those that can be resumed are its own.
+//
+//   tls::ClientContext context{{.library = library, .memory = tls_memory.memory(), .trust = &store}};
+//   http::Transport transport{{.loop = loop, .memory = memory.memory(), .resolver = &resolver, .tls = &context}};
+//
 // What happens when something runs out (each counted in TransportCounters and tested):
 //   connections   the idle connection unused longest, of another host, is closed for the new one; if none is idle the round trip waits,
 //                 first in first out, its deadline running
@@ -16,6 +21,9 @@
 //   out_buffer    a request head that does not fit: CallCause::head_too_long. Bodies stream through it
 //   fields        head_too_large
 //   decoders      the request does not ask for gzip; what comes encoded all the same is passed on as it is
+//   TLS sessions  (ClientTlsLimits::sessions) the idle TLS connection unused longest, of another host, is closed for the new one; if none is
+//                 idle the new one waits, connected, first in first out, its deadline running (TransportTimeouts::tls_handshake)
+//   TLS handshakes, TLS arena  the new connection waits likewise
 #pragma once
 
 #include <array>
@@ -36,6 +44,7 @@
 #include "stack/http/transport_storage.hpp"
 #include "stack/net/loop.hpp"
 #include "stack/net/resolver.hpp"
+#include "stack/tls/client_context.hpp"
 
 namespace pollux::http {
 
@@ -48,8 +57,9 @@ using namespace std::chrono_literals;
 struct TransportTimeouts {
   port::Duration total = 0s;     // of a round trip with its body; RoundTripOptions::timeout wins
   port::Duration connect = 30s;  // names and connect together
-  port::Duration tls_handshake = 10s;
-  port::Duration proxy = 60s;            // CONNECT or SOCKS exchange
+  port::Duration tls_handshake =
+      10s;                     // from "connected" (behind a proxy: to the target), the wait for a session included
+  port::Duration proxy = 60s;  // CONNECT or SOCKS exchange
   port::Duration response_header = 60s;  // from the request's last byte to the end of the final head
   port::Duration expect_continue = 1s;   // 0: the body is sent at once
   port::Duration write_stall = 30s;      // no byte of the request could be written
@@ -62,12 +72,15 @@ struct TransportTimeouts {
   port::Duration early_response = 50ms;  // for the request to be out once the response is over; 0: none
 };
 
-// The loop, the resolver, the proxies and the texts must outlive the transport.
+// The loop, the resolver, the proxies, the TLS context and the texts must outlive the transport.
 struct TransportConfig {
   net::Loop& loop;
-  TransportMemory memory;                   // spans; the storage behind them must outlive the transport
-  net::Resolver* resolver = nullptr;        // nullptr: literal addresses and localhost only
-  const ProxySettings* proxy = nullptr;     // nullptr: none
+  TransportMemory memory;             // spans; the storage behind them must outlive the transport
+  net::Resolver* resolver = nullptr;  // nullptr: literal addresses and localhost only
+  tls::ClientContext* tls =
+      nullptr;  // for https, started; several transports may share one. nullptr: CallCause::no_tls
+  const ProxySettings* proxy =
+      nullptr;  // nullptr: none. They are spoken to in clear text; https goes through them by CONNECT
   std::string_view proxy_connect_fields{};  // ProxyConnectHeader: field lines, each ended by CRLF
   std::string_view user_agent = "pollux";   // empty: none
   TransportTimeouts timeouts{};
@@ -91,6 +104,9 @@ struct TransportCounters {
   std::uint64_t retried = 0;
   std::uint64_t dials = 0;
   std::uint64_t dials_failed = 0;
+  std::uint64_t tls_handshakes = 0;     // completed
+  std::uint64_t tls_resumed = 0;        // of those, of a session the server remembered
+  std::uint64_t waited_for_tls = 0;     // connections for which no TLS session, handshake or arena was free
   std::uint64_t reused = 0;             // round trips on a connection that had served before
   std::uint64_t waited_for_slot = 0;    // no connection slot was free
   std::uint64_t waited_for_permit = 0;  // max_conns_per_host
@@ -142,6 +158,7 @@ class Transport final : public net::Driver {
   void succeed(RoundTrip& trip) noexcept;
   void run_soon() noexcept { send_soon_ = true; }
   void check_dials_soon() noexcept { check_dials_ = true; }
+  void admit_soon() noexcept { admit_soon_ = true; }
   void complete(RoundTrip& trip) noexcept;  // its callback is due
   void dial_done(PersistConn& conn) noexcept;
   void dial_failed(PersistConn& conn, const CallError& error) noexcept;
@@ -193,6 +210,9 @@ class Transport final : public net::Driver {
   void end(RoundTrip& trip, const CallError& error) noexcept;
   [[nodiscard]] CallError waiting_error(const RoundTrip& trip, CallCause cause) const noexcept;
   void serve_waiting() noexcept;
+  void admit_waiting() noexcept;
+  [[nodiscard]] bool evict_session(const PersistConn& conn) noexcept;
+  [[nodiscard]] bool may_admit() const noexcept;
   void run_completions() noexcept;
   void run_completion(RoundTrip& trip) noexcept;
   void sweep() noexcept;
@@ -221,11 +241,16 @@ class Transport final : public net::Driver {
   // The earliest of all deadlines as prepare() saw them. What events set since is later than their turn's now, so before this
   // nothing can have expired, and nobody needs to be asked.
   port::Time deadline_ = port::never;
-  bool send_soon_ = false;     // a connection has something to send that no event told of
-  bool cancel_soon_ = false;   // a round trip was cancelled where it could not end at once
-  bool serve_soon_ = false;    // somebody waits for something that has become free
-  bool check_dials_ = false;   // the resolver has moved a dialer
-  bool hosts_unused_ = false;  // an entry may be given back
+  // How many sessions and handshakes there were when a connection was told to wait for one.
+  std::size_t sessions_seen_ = 0;
+  std::size_t handshakes_seen_ = 0;
+  bool waits_for_session_ = false;  // a connection does
+  bool admit_soon_ = false;         // a connection is to ask for a TLS session
+  bool send_soon_ = false;          // a connection has something to send that no event told of
+  bool cancel_soon_ = false;        // a round trip was cancelled where it could not end at once
+  bool serve_soon_ = false;         // somebody waits for something that has become free
+  bool check_dials_ = false;        // the resolver has moved a dialer
+  bool hosts_unused_ = false;       // an entry may be given back
   bool shut_down_ = false;
 };
 

@@ -35,8 +35,9 @@ CallCause Transport::find_host(RoundTrip& trip) noexcept {
     }
   }
   const wire::Url& url = request.url();
-  if (request.is_https()) {
-    return CallCause::tls_not_built;
+  const bool is_https = request.is_https();
+  if (is_https && (config_.tls == nullptr || !config_.tls->is_started())) {
+    return CallCause::no_tls;
   }
   const std::string_view name = wire::strip_brackets(url.hostname);
   const std::uint16_t port = wire::effective_port(url);
@@ -52,7 +53,8 @@ CallCause Transport::find_host(RoundTrip& trip) noexcept {
     return static_cast<std::uint16_t>(at);
   };
   wanted.proxy = proxy;
-  wanted.tunnels = proxy != nullptr && (proxy->kind() != ProxyKind::http || config_.proxy_tunnels);
+  wanted.is_https = is_https;
+  wanted.tunnels = proxy != nullptr && (is_https || proxy->kind() != ProxyKind::http || config_.proxy_tunnels);
   wanted.port = port;
   if (proxy != nullptr) {
     key.put(proxy_kind_name(proxy->kind())).put(' ');
@@ -74,13 +76,15 @@ CallCause Transport::find_host(RoundTrip& trip) noexcept {
     key.put(' ');
   }
   if (proxy == nullptr || wanted.tunnels) {  // else the connection serves every target
+    key.put(is_https ? "https://" : "");
     const std::uint16_t at = put_name(name);
     const auto size = static_cast<std::uint16_t>(name.size());
-    if (wanted.tunnels) {
+    if (wanted.tunnels || is_https) {
       wanted.target_at = at;
       wanted.target_size = size;
       wanted.target_port = port;
-    } else if (is_plain) {
+    }
+    if (proxy == nullptr && is_plain) {
       wanted.name_at = at;
       wanted.name_size = size;
     }
@@ -146,6 +150,7 @@ HostEntry* Transport::find_key(const HostEntry& wanted) noexcept {
   host->proxy = wanted.proxy;
   host->address = wanted.address;
   host->tunnels = wanted.tunnels;
+  host->is_https = wanted.is_https;
   host->target_at = wanted.target_at;
   host->target_size = wanted.target_size;
   host->target_port = wanted.target_port;
@@ -230,7 +235,8 @@ PersistConn* Transport::take_idle(HostEntry& host, const RoundTrip& trip) noexce
       continue;
     }
     // It came back in this turn, so nobody has looked yet whether the server closes without a word. Who may be repeated takes the risk.
-    if (conn->idle_since() == time && !trip.request_.is_idempotent()) {
+    // But what TLS has here already would be taken for the answer.
+    if (conn->stream_.has_pending() || (conn->idle_since() == time && !trip.request_.is_idempotent())) {
       conn->idle_readable();
     }
     if (conn->state() == PersistConn::State::idle) {
@@ -350,6 +356,45 @@ void Transport::dial_failed(PersistConn& conn, const CallError& error) noexcept 
   if (trip != nullptr) {
     end(*trip, error);
   }
+}
+
+// ---- TLS sessions
+
+// Those who are connected and need a session ask for one, in the order in which they were dialed.
+void Transport::admit_waiting() noexcept {
+  admit_soon_ = waits_for_session_ = false;
+  for (PersistConn* conn = dialing_.front(); conn != nullptr && !waits_for_session_;) {
+    PersistConn* following = dialing_.next(*conn);
+    while (conn->wants_session() && !conn->ask_session()) {
+      if (!evict_session(*conn)) {
+        waits_for_session_ = true;
+        break;
+      }
+    }
+    conn = following;
+  }
+  sessions_seen_ = config_.tls->sessions_used();
+  handshakes_seen_ = config_.tls->handshakes_under_way();
+}
+
+// Something has changed since a connection was told to wait: perhaps by another user of the context.
+bool Transport::may_admit() const noexcept {
+  return waits_for_session_ &&
+         (config_.tls->sessions_used() != sessions_seen_ || config_.tls->handshakes_under_way() != handshakes_seen_);
+}
+
+// True if the idle TLS connection of another host that was unused longest was closed for `conn`. Handshakes end by themselves.
+bool Transport::evict_session(const PersistConn& conn) noexcept {
+  if (conn.owner == nullptr || config_.tls->handshakes_under_way() == config_.tls->handshakes_max()) {
+    return false;
+  }
+  for (PersistConn* other = idle_.front(); other != nullptr; other = idle_.next(*other)) {
+    if (other->stream_.is_tls() && &other->host() != &conn.host()) {
+      other->close(PersistConn::End::evicted);
+      return true;
+    }
+  }
+  return false;
 }
 
 // ---- connections that come back

@@ -143,7 +143,7 @@ TEST(FetchFailure, HasCurlsStatus) {
   const int bad_coding = static_cast<int>(wire::FramingError::transfer_encoding);
   const Case cases[] = {
       {{.cause = CallCause::none}, {}, 0, ""},
-      {{.cause = CallCause::tls_not_built}, {}, 1, "this build has no TLS"},
+      {{.cause = CallCause::no_tls}, {}, 1, "this build has no TLS"},
       {{.cause = CallCause::bad_url}, {}, 3, "URL using bad/illegal format"},
       {{.stage = CallStage::resolve, .cause = CallCause::name}, host, 6, "Could not resolve host: h"},
       {{.stage = CallStage::resolve, .cause = CallCause::name, .through_proxy = true},

@@ -116,8 +116,16 @@ TEST(CallErrorFormat, AddsWhatTheCauseLeavesOpen) {
   EXPECT_EQ(
       format({.stage = CallStage::proxy, .cause = CallCause::proxy_refused, .status = 91}, "http://h/"),
       "Get \"http://h/\": asking the proxy for h:80: the proxy refused: reply code 91 after 0.000 s, nothing sent");
-  EXPECT_EQ(format({.stage = CallStage::handshake, .cause = CallCause::tls, .system_error = -0x7780}, "https://h/"),
-            "Get \"https://h/\": TLS handshake with h:443: TLS failed (code -0x7780) after 0.000 s, nothing sent");
+  // What TLS says is its own business; here, that it is said.
+  std::string words(200, '?');
+  const auto tls_words = [&words](const tls::ErrorInfo& info) { return std::string{tls::describe(info, words)}; };
+  const tls::ErrorInfo refused{.error = tls::Error::wrong_name};
+  EXPECT_EQ(format({.stage = CallStage::handshake, .cause = CallCause::tls, .tls = refused}, "https://h/"),
+            "Get \"https://h/\": TLS handshake with h:443: " + tls_words(refused) + " after 0.000 s, nothing sent");
+  const tls::ErrorInfo cut{.error = tls::Error::truncated};
+  EXPECT_EQ(format({.stage = CallStage::body, .cause = CallCause::closed, .tls = cut}, "https://h/"),
+            "Get \"https://h/\": receiving the body from h:443: the server closed before the answer was complete: " +
+                tls_words(cut) + " after 0.000 s, nothing sent");
   EXPECT_EQ(format({.stage = CallStage::body, .cause = CallCause::decode, .status = 2}, "http://h/"),
             "Get \"http://h/\": receiving the body from h:80: the compressed body is cut "
             "short after 0.000 s, nothing sent");
@@ -186,6 +194,7 @@ TEST(CallErrorFormat, FitsAlways) {
                               .head = static_cast<wire::HeadError>(detail % 13),
                               .status = detail == 16 ? 999 : detail,
                               .system_error = EAFNOSUPPORT,
+                              .tls = {.error = static_cast<tls::Error>(detail * 2), .alert = 40},
                               .elapsed = 100h,
                               .bytes_sent = 999'999'999'999,
                               .bytes_received = 999'999'999'999,

@@ -221,7 +221,7 @@ TEST(ClientRedirect, HttpsNeedsTls) {
   static_cast<void>(want_request(peer));
   peer.say(found("https://h.test/a"));
   site.talk.run_until([&] { return site.is_over(); });
-  EXPECT_EQ(site.error.cause, CallCause::tls_not_built);
+  EXPECT_EQ(site.error.cause, CallCause::no_tls);
   site.forget();
   site.want_quiet(1);
 }

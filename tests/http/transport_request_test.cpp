@@ -158,7 +158,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Bad{"long_url", [](auto& r) { r.start("GET", "http://127.0.0.1/" + std::string(600, 'a')); },
                         CallCause::url_too_long},
                     Bad{"long_fields", [](auto& r) { r.add("X", std::string(1100, 'a')); }, CallCause::fields_too_long},
-                    Bad{"https", [](auto& r) { r.start("GET", "https://127.0.0.1/"); }, CallCause::tls_not_built}),
+                    Bad{"https", [](auto& r) { r.start("GET", "https://127.0.0.1/"); }, CallCause::no_tls}),
     [](const auto& bad) { return std::string{bad.param.name}; });
 
 TEST(RoundTrip, HeadThatDoesNotFitTheConnectionsBufferIsAnError) {
