@@ -263,8 +263,8 @@ mbedtls_ms_time_t mbedtls_ms_time(void) {
 #endif
 
 #if defined(MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG)
-psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t* /*context*/, uint8_t* out, size_t size,
-                                             size_t* given) {
+psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t* /*context*/, uint8_t* out,
+                                             size_t size, size_t* given) {
   if (pollux::tls::current == nullptr ||
       pollux::tls::random_for_mbedtls(pollux::tls::current->random_context(), out, size) != 0) {
     return PSA_ERROR_INSUFFICIENT_ENTROPY;

@@ -1,6 +1,7 @@
 // What the contexts and the trust store need of mbedTLS's certificates. Inside stack/tls only: includes mbedTLS's headers.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -12,12 +13,17 @@
 
 namespace pollux::tls {
 
-// Parses a PEM text (every certificate in it, the first is the own one) or one certificate in DER into `chain` (initialised, empty).
-// Errors: certificate_syntax, no_memory.
-[[nodiscard]] Error parse_chain(std::string_view text, mbedtls_x509_crt& chain) noexcept;
-// A private key in PEM or DER, not encrypted. Errors: key_syntax, no_memory.
+// Whether a failure of mbedTLS was for want of memory.
+[[nodiscard]] bool is_no_memory(int code) noexcept;
+
+// Parses a PEM text (every certificate in it, the first is the own one) or one certificate in DER into `chain` (initialised, empty). The text
+// needs no NUL at its end. More than `certificates_max` are not looked at.
+// Errors: certificate_syntax (one that is malformed spoils the whole), unsupported (a kind of key or signature that this mbedTLS does not
+// know), no_memory. After an error `chain` holds what was read so far and must be freed as ever.
+[[nodiscard]] Error parse_chain(std::string_view text, mbedtls_x509_crt& chain, std::size_t certificates_max = SIZE_MAX) noexcept;
+// A private key in PEM or DER, not encrypted (PKCS#8, SEC 1 or PKCS#1); the first one of a PEM text. Errors: key_syntax, no_memory.
 [[nodiscard]] Error parse_key(Library& library, std::string_view text, mbedtls_pk_context& key) noexcept;
-// key_mismatch, or none.
+// key_mismatch, no_memory, or none.
 [[nodiscard]] Error check_key(Library& library, const mbedtls_x509_crt& certificate, const mbedtls_pk_context& key) noexcept;
 
 // Everything of CertificateInfo.
