@@ -316,6 +316,9 @@ IoResult Session::recv(std::span<char> out) noexcept {
       owner_->ticket_came(*this);
       continue;
     }
+    if (code == MBEDTLS_ERR_SSL_WANT_READ && ssl_->MBEDTLS_PRIVATE(state) == MBEDTLS_SSL_TLS1_3_NEW_SESSION_TICKET) {
+      continue;  // the ticket is here, and looked at by the next call
+    }
 #endif
     if (code == MBEDTLS_ERR_SSL_WANT_READ || code == MBEDTLS_ERR_SSL_WANT_WRITE) {
       more_inside_ = false;
