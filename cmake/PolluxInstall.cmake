@@ -1,8 +1,8 @@
 # What `cmake --install` puts where, and how others find it: find_package(pollux CONFIG), also in the build tree, and pkg-config.
 #
 #   include/pollux/{port,stack,board}/...   headers; include them as "stack/http/server.hpp"
-#   lib/libpollux_*.a                       the libraries
-#   lib/cmake/pollux/                       pollux::port, pollux::linux_port, pollux::wire, pollux::net, pollux::http, pollux::server ...
+#   lib/libpollux_*.a                       the libraries; libpollux_mbedtls.a is our own build of mbedTLS
+#   lib/cmake/pollux/                       pollux::port, pollux::linux_port, pollux::wire, pollux::tls, pollux::http, pollux::server ...
 #   lib/pkgconfig/pollux.pc                 the same as pollux::server; pollux-testing.pc adds the simulator
 #
 # Install component `development` is the library, `testing` the ports that tests use (sim, fault), `programs` the apps.
@@ -39,7 +39,11 @@ install(
   FILES_MATCHING
   PATTERN "*.hpp"
   PATTERN "port/sim" EXCLUDE
-  PATTERN "port/fault" EXCLUDE)
+  PATTERN "port/fault" EXCLUDE
+  # Inside stack/tls only: they include mbedTLS's headers, which are not ours to install.
+  PATTERN "stack/tls/mbedtls.hpp" EXCLUDE
+  PATTERN "stack/tls/session_hooks.hpp" EXCLUDE
+  PATTERN "stack/tls/x509.hpp" EXCLUDE)
 install(
   DIRECTORY "${POLLUX_ROOT}/port/sim" "${POLLUX_ROOT}/port/fault"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/pollux/port"
@@ -47,18 +51,40 @@ install(
   FILES_MATCHING
   PATTERN "*.hpp")
 install(FILES "${POLLUX_ROOT}/LICENSE" "${POLLUX_ROOT}/README.md" DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development)
+if(POLLUX_TLS AND POLLUX_MBEDTLS_OURS)
+  # Its code is in our libraries and programs. (A source tree of one's own may have it elsewhere.)
+  foreach(component development programs)
+    install(FILES "${POLLUX_MBEDTLS_SOURCE}/LICENSE" DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME LICENSE.mbedtls
+            COMPONENT ${component} OPTIONAL)
+  endforeach()
+endif()
 
 # ---- libraries of others
 
 # What our libraries link of them: how they stand in INTERFACE_LINK_LIBRARIES, and how those who use pollux find them, in CMake and in
-# pkg-config (Requires.private: `pkg-config --static --libs pollux` is for programs that use the client).
+# pkg-config (Requires.private, Libs.private: `pkg-config --static --libs pollux` is for programs that use the client, or TLS).
 set(pollux_outside_targets "")
 set(pollux_find_dependencies "")
 set(pollux_pc_requires_private "")
+set(pollux_pc_libs_private "")
 if(POLLUX_GZIP)
   list(APPEND pollux_outside_targets "$<LINK_ONLY:ZLIB::ZLIB>")
   string(APPEND pollux_find_dependencies "find_dependency(ZLIB)\n")
   string(APPEND pollux_pc_requires_private " zlib")
+endif()
+if(POLLUX_TLS)
+  list(APPEND pollux_outside_targets "$<LINK_ONLY:pollux::mbedtls>")
+  if(POLLUX_MBEDTLS_OURS)
+    set(pollux_pc_libs_private " -lpollux_mbedtls")
+  else()
+    get_target_property(names pollux_mbedtls INTERFACE_LINK_LIBRARIES)
+    foreach(name IN LISTS names)
+      if(NOT IS_ABSOLUTE "${name}")
+        string(PREPEND name "-l")
+      endif()
+      string(APPEND pollux_pc_libs_private " ${name}")
+    endforeach()
+  endif()
 endif()
 
 # ---- CMake package

@@ -4,25 +4,73 @@
 #
 # Makes the target pollux::mbedtls and the variable POLLUX_MBEDTLS_OURS.
 
-set(POLLUX_MBEDTLS_SOURCE "" CACHE PATH "Source tree of mbedTLS 3.6, built with toolchains/mbedtls_config.h")
+set(POLLUX_MBEDTLS_SOURCE "" CACHE PATH "Source tree of mbedTLS 3.6, built with toolchains/mbedtls_config.h; empty: the installed library")
+
+# pollux_mbedtls_version(VARIABLE INCLUDE): the version of the headers in INCLUDE, "" if there are none.
+function(pollux_mbedtls_version variable include)
+  set(version "")
+  foreach(header version.h build_info.h)  # 2.28 has it in the first, 3.6 in the second
+    if(EXISTS "${include}/mbedtls/${header}")
+      file(STRINGS "${include}/mbedtls/${header}" line REGEX "define MBEDTLS_VERSION_STRING ")
+      if(line MATCHES "[0-9]+\\.[0-9]+\\.[0-9]+")
+        set(version "${CMAKE_MATCH_0}")
+      endif()
+    endif()
+  endforeach()
+  set(${variable} "${version}" PARENT_SCOPE)
+endfunction()
+
+# pollux_find_installed_mbedtls(TARGET): an interface library of the mbedTLS that is installed. Makes no target if there is none.
+function(pollux_find_installed_mbedtls target)
+  find_path(POLLUX_MBEDTLS_INCLUDE mbedtls/ssl.h)
+  find_library(POLLUX_MBEDTLS_LIBRARY mbedtls)
+  find_library(POLLUX_MBEDX509_LIBRARY mbedx509)
+  find_library(POLLUX_MBEDCRYPTO_LIBRARY mbedcrypto)
+  mark_as_advanced(POLLUX_MBEDTLS_INCLUDE POLLUX_MBEDTLS_LIBRARY POLLUX_MBEDX509_LIBRARY POLLUX_MBEDCRYPTO_LIBRARY)
+  if(NOT POLLUX_MBEDTLS_INCLUDE OR NOT POLLUX_MBEDTLS_LIBRARY OR NOT POLLUX_MBEDX509_LIBRARY OR NOT POLLUX_MBEDCRYPTO_LIBRARY)
+    return()
+  endif()
+  pollux_mbedtls_version(version "${POLLUX_MBEDTLS_INCLUDE}")
+  if(version VERSION_LESS 2.28 OR NOT version VERSION_LESS 4)
+    message(STATUS "mbedTLS ${version} in ${POLLUX_MBEDTLS_INCLUDE} is passed over: pollux knows 2.28 to 3.6")
+    return()
+  endif()
+  add_library(${target} INTERFACE)
+  target_include_directories(${target} SYSTEM INTERFACE $<BUILD_INTERFACE:${POLLUX_MBEDTLS_INCLUDE}>)
+  # What the compiler finds by itself is named without its folder: the installed pollux may be used on another machine.
+  set(names "")
+  foreach(library "${POLLUX_MBEDTLS_LIBRARY}" "${POLLUX_MBEDX509_LIBRARY}" "${POLLUX_MBEDCRYPTO_LIBRARY}")
+    cmake_path(GET library PARENT_PATH folder)
+    if(folder IN_LIST CMAKE_C_IMPLICIT_LINK_DIRECTORIES)
+      cmake_path(GET library STEM name)
+      string(REGEX REPLACE "^lib" "" name "${name}")
+      list(APPEND names ${name})
+    else()
+      list(APPEND names "${library}")
+    endif()
+  endforeach()
+  target_link_libraries(${target} INTERFACE ${names})
+  set_target_properties(${target} PROPERTIES POLLUX_VERSION "${version}")
+endfunction()
+
+set(pollux_mbedtls_ways
+    "  toolchains/mbedtls                   our own build of its source, in bounded memory; the presets find it\n"
+    "  apt-get install libmbedtls-dev       the installed library, which takes its memory from the heap\n"
+    "  cmake -DPOLLUX_TLS=OFF ...           no https")
+string(JOIN "" pollux_mbedtls_ways ${pollux_mbedtls_ways})
 
 set(POLLUX_MBEDTLS_OURS OFF)
-if(POLLUX_MBEDTLS_SOURCE AND NOT EXISTS "${POLLUX_MBEDTLS_SOURCE}/library/ssl_tls.c")
-  message(WARNING "No mbedTLS source in ${POLLUX_MBEDTLS_SOURCE}. Bring it with:  toolchains/mbedtls\n"
-                  "Looking for an installed mbedTLS instead: it takes its memory from the heap.")
-elseif(POLLUX_MBEDTLS_SOURCE)
+if(POLLUX_MBEDTLS_SOURCE AND EXISTS "${POLLUX_MBEDTLS_SOURCE}/library/ssl_tls.c")
   set(POLLUX_MBEDTLS_OURS ON)
 endif()
 
 if(POLLUX_MBEDTLS_OURS)
-  file(STRINGS "${POLLUX_MBEDTLS_SOURCE}/include/mbedtls/build_info.h" pollux_mbedtls_version
-       REGEX "define MBEDTLS_VERSION_STRING ")
-  string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" pollux_mbedtls_version "${pollux_mbedtls_version}")
-  if(NOT pollux_mbedtls_version VERSION_GREATER_EQUAL 3.6 OR NOT pollux_mbedtls_version VERSION_LESS 4)
-    message(FATAL_ERROR "POLLUX_MBEDTLS_SOURCE is mbedTLS ${pollux_mbedtls_version}; pollux builds 3.6 (toolchains/mbedtls brings it)")
+  pollux_mbedtls_version(pollux_mbedtls_version "${POLLUX_MBEDTLS_SOURCE}/include")
+  if(NOT pollux_mbedtls_version VERSION_GREATER_EQUAL 3.6 OR NOT pollux_mbedtls_version VERSION_LESS 3.7)
+    message(FATAL_ERROR "POLLUX_MBEDTLS_SOURCE is mbedTLS \"${pollux_mbedtls_version}\"; pollux builds 3.6 (toolchains/mbedtls brings it)")
   endif()
-  message(STATUS "mbedTLS ${pollux_mbedtls_version} from source, in a fixed arena")
-  file(GLOB pollux_mbedtls_sources "${POLLUX_MBEDTLS_SOURCE}/library/*.c")
+  message(STATUS "mbedTLS ${pollux_mbedtls_version} from ${POLLUX_MBEDTLS_SOURCE}, in a fixed arena")
+  file(GLOB pollux_mbedtls_sources CONFIGURE_DEPENDS "${POLLUX_MBEDTLS_SOURCE}/library/*.c")
   add_library(pollux_mbedtls STATIC ${pollux_mbedtls_sources})
   target_include_directories(
     pollux_mbedtls SYSTEM
@@ -31,26 +79,20 @@ if(POLLUX_MBEDTLS_OURS)
   target_compile_definitions(
     pollux_mbedtls PUBLIC $<BUILD_INTERFACE:MBEDTLS_CONFIG_FILE="${POLLUX_ROOT}toolchains/mbedtls_config.h">)
   # Somebody else's code: its warnings are not ours, and its speed is wanted in a debug build too.
-  target_compile_options(pollux_mbedtls PRIVATE -w -ffunction-sections -fdata-sections $<$<CONFIG:Debug>:-O2>)
-  set_target_properties(pollux_mbedtls PROPERTIES EXPORT_NAME mbedtls POSITION_INDEPENDENT_CODE ON C_EXTENSIONS ON)
-  add_library(pollux::mbedtls ALIAS pollux_mbedtls)
-  set_property(GLOBAL APPEND PROPERTY POLLUX_LIBRARIES pollux_mbedtls)
+  target_compile_options(pollux_mbedtls PRIVATE -w -ffunction-sections -fdata-sections $<$<OR:$<CONFIG:Debug>,$<CONFIG:>>:-O2>)
+  set_target_properties(pollux_mbedtls PROPERTIES POSITION_INDEPENDENT_CODE ON C_EXTENSIONS ON)
 else()
-  find_path(POLLUX_MBEDTLS_INCLUDE mbedtls/ssl.h)
-  find_library(POLLUX_MBEDTLS_LIBRARY mbedtls)
-  find_library(POLLUX_MBEDX509_LIBRARY mbedx509)
-  find_library(POLLUX_MBEDCRYPTO_LIBRARY mbedcrypto)
-  if(NOT POLLUX_MBEDTLS_INCLUDE OR NOT POLLUX_MBEDTLS_LIBRARY OR NOT POLLUX_MBEDX509_LIBRARY OR NOT POLLUX_MBEDCRYPTO_LIBRARY)
-    message(FATAL_ERROR "mbedTLS is missing. One of:\n"
-                        "  toolchains/mbedtls                        our own build of its source, in bounded memory\n"
-                        "  apt-get install libmbedtls-dev            the installed library, which uses the heap\n"
-                        "  cmake -DPOLLUX_TLS=OFF ...                no https")
+  if(POLLUX_MBEDTLS_SOURCE)
+    message(WARNING "No mbedTLS source in ${POLLUX_MBEDTLS_SOURCE}. Bring it with:\n  toolchains/mbedtls\n"
+                    "Looking for an installed mbedTLS instead: it takes its memory from the heap, so pollux allocates after start.")
   endif()
-  message(STATUS "mbedTLS as installed: ${POLLUX_MBEDTLS_LIBRARY} (memory from the heap)")
-  add_library(pollux_mbedtls INTERFACE)
-  target_include_directories(pollux_mbedtls SYSTEM INTERFACE $<BUILD_INTERFACE:${POLLUX_MBEDTLS_INCLUDE}>)
-  target_link_libraries(pollux_mbedtls INTERFACE ${POLLUX_MBEDTLS_LIBRARY} ${POLLUX_MBEDX509_LIBRARY} ${POLLUX_MBEDCRYPTO_LIBRARY})
-  set_target_properties(pollux_mbedtls PROPERTIES EXPORT_NAME mbedtls)
-  add_library(pollux::mbedtls ALIAS pollux_mbedtls)
-  set_property(GLOBAL APPEND PROPERTY POLLUX_LIBRARIES pollux_mbedtls)
+  pollux_find_installed_mbedtls(pollux_mbedtls)
+  if(NOT TARGET pollux_mbedtls)
+    message(FATAL_ERROR "mbedTLS is missing. One of:\n${pollux_mbedtls_ways}")
+  endif()
+  get_target_property(pollux_mbedtls_version pollux_mbedtls POLLUX_VERSION)
+  message(STATUS "mbedTLS ${pollux_mbedtls_version} as installed: ${POLLUX_MBEDTLS_LIBRARY} (memory from the heap)")
 endif()
+set_target_properties(pollux_mbedtls PROPERTIES EXPORT_NAME mbedtls)
+add_library(pollux::mbedtls ALIAS pollux_mbedtls)
+set_property(GLOBAL APPEND PROPERTY POLLUX_LIBRARIES pollux_mbedtls)
