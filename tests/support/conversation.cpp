@@ -17,6 +17,9 @@ constexpr Duration slow_read_step = std::chrono::milliseconds{1};
 constexpr int turns_at_the_end =
     3;  // time is up: one turn for deadlines, one for what they cause, one to see that nothing follows
 
+// A handshake takes no time but turns: so often the turns above are added while one is under way.
+constexpr int turns_to_begin = 3;
+
 bool looks_like_date(std::string_view text) {
   return text.size() >= date_size + 2 && text.substr(3, 2) == ", " && text.substr(date_size - 4, 6) == " GMT\r\n";
 }
@@ -123,6 +126,9 @@ void Peer::reset() {
 
 void Peer::close() {
   pieces_.clear();
+  if (layer_ != nullptr && end_.is_connected() && !layer_->is_beginning()) {
+    static_cast<void>(layer_->finish(end_, talk_.turns_));
+  }
   end_.close();
 }
 
@@ -134,13 +140,31 @@ std::size_t Peer::unsaid() const {
   return size;
 }
 
+std::size_t Peer::transmit(std::string_view text, std::uint64_t turn) {
+  if (layer_ == nullptr) {
+    return text.empty() ? 0 : end_.send(text);
+  }
+  std::size_t sent = 0;
+  while (sent < text.size()) {
+    const std::size_t taken = layer_->send(end_, text.substr(sent), turn);
+    if (taken == 0) {
+      break;
+    }
+    sent += taken;
+  }
+  return sent;
+}
+
 void Peer::pump_out(std::uint64_t turn) {
+  if (layer_ != nullptr && end_.is_connected()) {
+    static_cast<void>(layer_->send(end_, {}, turn));  // what is left of before
+  }
   while (!pieces_.empty() && end_.is_connected()) {
     std::string& piece = pieces_.front();
     if (!piece.empty() && last_piece_turn_ == turn) {
       return;  // one piece per turn
     }
-    const std::size_t sent = piece.empty() ? 0 : end_.send(piece);
+    const std::size_t sent = transmit(piece, turn);
     piece.erase(0, sent);
     if (!piece.empty()) {
       return;  // the send buffer is full
@@ -152,7 +176,7 @@ void Peer::pump_out(std::uint64_t turn) {
       return;
     }
   }
-  if (finishes_ && pieces_.empty()) {
+  if (finishes_ && pieces_.empty() && (layer_ == nullptr || !end_.is_connected() || layer_->finish(end_, turn))) {
     finishes_ = false;
     end_.finish();
   }
@@ -182,6 +206,9 @@ Time Peer::next_read() const {
 }
 
 void Peer::pump_in() {
+  if (layer_ != nullptr && layer_->is_beginning()) {
+    static_cast<void>(layer_->receive(end_, end_.unread(), received_));  // whether or not the script reads
+  }
   if (!is_reading_) {
     return;
   }
@@ -193,10 +220,21 @@ void Peer::pump_in() {
     limit = std::min(limit, static_cast<std::size_t>(credit_));
     credit_ -= static_cast<double>(limit);
   }
+  if (layer_ != nullptr && limit == 0) {
+    static_cast<void>(layer_->receive(end_, 0, received_));  // the end itself may have come
+  }
   std::array<char, 4096> bytes;
   while (limit != 0) {
-    const std::size_t taken = end_.receive(std::span{bytes}.first(std::min(limit, bytes.size())));
-    received_.append(bytes.data(), taken);
+    std::size_t taken = 0;
+    if (layer_ != nullptr) {
+      taken = layer_->receive(end_, limit, received_);
+    } else {
+      taken = end_.receive(std::span{bytes}.first(std::min(limit, bytes.size())));
+      received_.append(bytes.data(), taken);
+    }
+    if (taken == 0) {
+      return;
+    }
     limit -= taken;
     if (bytes_per_second_ == 0) {
       limit = end_.unread();  // the window has opened, and more may have come at once
@@ -217,6 +255,11 @@ std::string Peer::take() {
 }
 
 std::string Peer::state() const {
+  const std::string layer = layer_ == nullptr ? std::string{} : "; " + layer_->state();
+  return connection_state() + layer;
+}
+
+std::string Peer::connection_state() const {
   if (!end_.is_open()) {
     return "the peer has closed";
   }
@@ -288,8 +331,18 @@ std::string Peer::want_body(std::size_t size, Where where) {
 
 void Peer::want_closed(Where where) {
   talk_.run_until([&] { return is_over(); });
-  if (!end_.saw_finish() || end_.saw_failure() || !received_.empty()) {
+  const bool says_so = layer_ == nullptr || layer_->saw_finish();
+  if (!end_.saw_finish() || end_.saw_failure() || !received_.empty() || !says_so) {
     talk_.report(where, "wanted the other side to finish; " + state() + ", and unconsumed:\n" + show(received_));
+  }
+}
+
+void Peer::want_cut(Where where) {
+  talk_.run_until([&] { return is_over(); });
+  const bool says_so = layer_ != nullptr && layer_->saw_finish();
+  if (!end_.saw_finish() || end_.saw_failure() || !received_.empty() || says_so) {
+    talk_.report(
+        where, "wanted the other side to finish without a word; " + state() + ", and unconsumed:\n" + show(received_));
   }
 }
 
@@ -318,7 +371,7 @@ void Peer::want_nothing(Duration duration, Where where) {
 }
 
 void Peer::want_connected(Where where) {
-  talk_.run_until([&] { return !end_.is_connecting(); });
+  talk_.run_until([&] { return !end_.is_connecting() && !is_beginning(); });
   if (!end_.is_connected()) {
     talk_.report(where, "wanted to be connected; " + state());
   }
@@ -330,7 +383,7 @@ Peer& RawServer::accept(std::source_location where) {
   if (!talk_.run_until([&] { return listener_.waiting() != 0; })) {
     talk_.report(where, "wanted a connection, nobody came");
   }
-  return talk_.add(listener_.accept());
+  return talk_.add(listener_.accept(), false);
 }
 
 void RawServer::want_nobody(Duration duration, std::source_location where) {
@@ -342,16 +395,39 @@ void RawServer::want_nobody(Duration duration, std::source_location where) {
 
 // ---- Conversation
 
-Peer& Conversation::add(port::SimPeer end) {
-  return peers_.emplace_back(*this, end);
+Peer& Conversation::add(port::SimPeer end, bool is_client) {
+  Peer& peer = peers_.emplace_back(*this, end);
+  if (make_layer_) {
+    peer.set_layer(make_layer_(is_client));
+  }
+  return peer;
+}
+
+void Conversation::drop_layers() {
+  make_layer_ = nullptr;
+  for (Peer& peer : peers_) {
+    peer.set_layer(nullptr);
+  }
 }
 
 Peer& Conversation::connect(const port::Endpoint& to) {
-  return add(network_.connect(to));
+  return add(network_.connect(to), true);
+}
+
+Peer& Conversation::connect_plain(std::uint16_t port) {
+  return peers_.emplace_back(*this, network_.connect({.address = port::Address::ipv4_loopback(port)}));
 }
 
 RawServer& Conversation::listen(const port::Endpoint& at) {
-  return servers_.emplace_back(*this, network_.listen(at));
+  port::Endpoint really = at;
+  if (make_layer_ && at.address.port == listen_first_ && listen_first_ != 0) {
+    really.address.port = listen_second_;
+  }
+  return servers_.emplace_back(*this, network_.listen(really));
+}
+
+bool Conversation::is_beginning() const {
+  return std::any_of(peers_.begin(), peers_.end(), [](const Peer& peer) { return peer.is_beginning(); });
 }
 
 void Conversation::pump() {
@@ -380,10 +456,15 @@ bool Conversation::run(Time limit, bool (*is_true)(void*), void* object) {
   pump();
   std::uint64_t spins = 0;
   int turns_left = turns_at_the_end;
+  int more_turns = turns_to_begin;
   while (!is_true(object)) {
     const Time before = network_.now();
     if (before >= limit && turns_left-- == 0) {
-      return false;
+      if (more_turns == 0 || !is_beginning()) {
+        return false;
+      }
+      --more_turns;
+      turns_left = turns_at_the_end;
     }
     step(limit);
     spins = network_.now() == before ? spins + 1 : 0;

@@ -14,10 +14,13 @@
 //
 // A call that wants something runs turns until it came, at most `patience` of virtual time; then it reports file and line of the
 // script, what was wanted and what came, and goes on. Nothing sleeps. A dead peer swallows calls, so one failure does not crash.
+//
+// The same scripts hold over TLS: set_layer() puts something between what a peer says and what its connection carries (tls_peer.hpp).
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <source_location>
 #include <string>
@@ -38,6 +41,28 @@ inline constexpr std::string_view masked_date = "Thu, 01 Jan 2026 00:00:00 GMT";
 
 // Sets the value of each Date field line to masked_date: an IMF-fixdate, which has the same 29 bytes, or "*" in a script.
 [[nodiscard]] std::string mask_dates(std::string_view text);
+
+// What stands between the texts of a script and the bytes of a connection. A peer without one is plain.
+class PeerLayer {
+ public:
+  PeerLayer() = default;
+  PeerLayer(const PeerLayer&) = delete;
+  PeerLayer& operator=(const PeerLayer&) = delete;
+  virtual ~PeerLayer() = default;
+
+  // Nothing can be said yet, and what comes is not for the script.
+  [[nodiscard]] virtual bool is_beginning() const = 0;
+  // Takes at most `limit` of the bytes that arrived at `end` and appends to `received` what they mean. Returns how many it took.
+  virtual std::size_t receive(const port::SimPeer& end, std::size_t limit, std::string& received) = 0;
+  // Takes what it can from the front of `text` and returns how much that is; 0: not now. `turn`: for layers that send in pieces.
+  virtual std::size_t send(const port::SimPeer& end, std::string_view text, std::uint64_t turn) = 0;
+  // Says that nothing more will be said; true once all of it has gone out.
+  virtual bool finish(const port::SimPeer& end, std::uint64_t turn) = 0;
+  // The other side said so, too: an end without that is none of a layer.
+  [[nodiscard]] virtual bool saw_finish() const = 0;
+  // For reports.
+  [[nodiscard]] virtual std::string state() const = 0;
+};
 
 // One raw end of a connection. What it says is queued without limit and goes out as the connection takes it.
 class Peer {
@@ -73,15 +98,17 @@ class Peer {
   std::string want_head(int status, Where where = Where::current());
   // `size` more bytes come. Consumes and returns them.
   std::string want_body(std::size_t size, Where where = Where::current());
-  // The other side finishes, and nothing was left unconsumed.
+  // The other side finishes, and nothing was left unconsumed. With a layer it has to say so in the layer's words.
   void want_closed(Where where = Where::current());
+  // The other side finishes in the middle of something: with a layer, without its words. Nothing was left unconsumed.
+  void want_cut(Where where = Where::current());
   // The connection is reset. Bytes before that are dropped.
   void want_reset(Where where = Where::current());
   // Finished or reset, whatever came before.
   void want_gone(Where where = Where::current());
   // For so long no byte comes, and no end.
   void want_nothing(port::Duration duration, Where where = Where::current());
-  // The connect of a raw client has worked.
+  // The connect of a raw client has worked, and its layer has begun.
   void want_connected(Where where = Where::current());
 
   // ---- without waiting
@@ -92,19 +119,27 @@ class Peer {
   [[nodiscard]] std::size_t unsaid() const;  // bytes that the connection did not take yet
   [[nodiscard]] const port::SimPeer& end() const { return end_; }
 
+  // From now on, with what has not been received yet. nullptr: plain.
+  void set_layer(std::unique_ptr<PeerLayer> layer) { layer_ = std::move(layer); }
+  [[nodiscard]] PeerLayer* layer() const { return layer_.get(); }
+
  private:
   friend class Conversation;
 
   void pump(std::uint64_t turn);  // moves queued bytes out and arrived bytes in
   void pump_out(std::uint64_t turn);
   void pump_in();
+  std::size_t transmit(std::string_view text, std::uint64_t turn);
+  [[nodiscard]] bool is_beginning() const { return layer_ != nullptr && layer_->is_beginning() && !is_over(); }
   [[nodiscard]] port::Time next_read() const;  // when read_slowly() takes the next byte
   [[nodiscard]] bool is_over() const { return end_.saw_finish() || end_.saw_failure() || !end_.is_open(); }
   [[nodiscard]] std::string state() const;
+  [[nodiscard]] std::string connection_state() const;
   bool compare(std::string_view text, Where where);
 
   Conversation& talk_;
   port::SimPeer end_;
+  std::unique_ptr<PeerLayer> layer_;
   std::deque<std::string> pieces_;  // to be said; one per turn
   std::uint64_t last_piece_turn_ = UINT64_MAX;
   bool finishes_ = false;  // when pieces_ is empty
@@ -165,9 +200,21 @@ class Conversation {
   // How long in virtual time a call waits for what it wants.
   void set_patience(port::Duration patience) { patience_ = patience; }
 
+  // Every peer from now on gets what `make` returns; nullptr: it is plain. With listen_instead, listen(first) listens on `second`: the
+  // standard port of one scheme instead of the other's.
+  using LayerMaker = std::function<std::unique_ptr<PeerLayer>(bool is_client)>;
+  void set_layer(LayerMaker make, std::uint16_t first = 0, std::uint16_t second = 0) {
+    make_layer_ = std::move(make);
+    listen_first_ = first;
+    listen_second_ = second;
+  }
+  // No peer has one any more; before what the layers stand on ends.
+  void drop_layers();
+
   // A raw client of the program. connect() does not wait; Peer::want_connected() does.
   Peer& connect(const port::Endpoint& to);
   Peer& connect(std::uint16_t port) { return connect({.address = port::Address::ipv4_loopback(port)}); }
+  Peer& connect_plain(std::uint16_t port);  // without a layer, whatever set_layer() said
   // A raw server that the program connects to.
   RawServer& listen(const port::Endpoint& at);
   RawServer& listen(std::uint16_t port) { return listen({.address = port::Address::ipv4_loopback(port)}); }
@@ -211,7 +258,8 @@ class Conversation {
   bool run(port::Time limit, bool (*is_true)(void*), void* object);
   void run_for(port::Duration duration);
   void pump();
-  Peer& add(port::SimPeer end);
+  Peer& add(port::SimPeer end, bool is_client);
+  [[nodiscard]] bool is_beginning() const;  // some peer's layer, and it moves
 
   port::SimNetwork network_;
   port::SimPort port_;
@@ -221,6 +269,9 @@ class Conversation {
   port::Duration patience_ = std::chrono::seconds{5};
   std::uint64_t turns_ = 0;
   std::size_t split_ = 0;
+  LayerMaker make_layer_{};
+  std::uint16_t listen_first_ = 0;
+  std::uint16_t listen_second_ = 0;
   std::deque<Peer> peers_;
   std::deque<RawServer> servers_;
 };
