@@ -8,11 +8,14 @@
 //   peer.want("GET /a HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: pollux\r\n\r\n");
 //   peer.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
 //   caller.want(trip, 200, "hi");
+//
+// In TLS mode (tests/support/tls_mode.hpp) the same script runs over TLS.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,6 +23,7 @@
 #include "stack/http/transport.hpp"
 #include "tests/support/conversation.hpp"
 #include "tests/support/heap_guard.hpp"
+#include "tests/support/tls_mode.hpp"
 
 namespace pollux::test {
 
@@ -127,6 +131,8 @@ struct CallerOptions {
   bool proxy_tunnels = false;
   const http::ProxySettings* proxy = nullptr;
   Conversation::Options conversation{};
+  // Makes the transport's TLS on the conversation's machine; called once, before the transport is made, which what it makes has to outlive.
+  std::function<tls::ClientContext*(Conversation&)> tls{};
 };
 
 template <http::TransportLimits limits = caller_limits>
@@ -134,12 +140,14 @@ class Caller {
  public:
   explicit Caller(const CallerOptions& options = {})
       : talk{options.conversation},
+        tls_mode_{talk, talk.port(), options.tls ? 0 : limits.connections},
         storage{std::make_unique<http::TransportStorage<limits>>()},
         loop_storage{std::make_unique<net::LoopStorage<http::sockets_max(limits)>>()},
         loop{talk.port(), loop_storage->memory()},
         memory{storage->memory()},
         transport{{.loop = loop,
                    .memory = memory,
+                   .tls = options.tls ? options.tls(talk) : tls_mode_.context(),
                    .proxy = options.proxy,
                    .timeouts = options.timeouts,
                    .max_idle_conns = options.max_idle_conns,
@@ -157,7 +165,7 @@ class Caller {
   // A round trip that is not begun yet.
   Trip& make(std::string_view method, std::string_view url) {
     Trip& trip = trips.emplace_back(transport);
-    trip.trip.request().start(method, url);
+    trip.trip.request().start(method, test_url(url));
     return trip;
   }
   Trip& get(std::string_view url = "http://127.0.0.1/") {
@@ -197,6 +205,11 @@ class Caller {
   }
 
   Conversation talk;
+
+ private:
+  TlsClientMode tls_mode_;
+
+ public:
   std::unique_ptr<http::TransportStorage<limits>> storage;
   std::unique_ptr<net::LoopStorage<http::sockets_max(limits)>> loop_storage;
   net::Loop loop;

@@ -13,7 +13,7 @@ using http::CallStage;
 TEST(ClientFields, AreSentOnEachHop) {
   ClientSite site;
   RawServer& origin = site.talk.listen(80);
-  site.request().start("POST", "http://127.0.0.1/a");
+  site.request().start("POST", test_url("http://127.0.0.1/a"));
   site.request().add("Accept", "text/plain");
   site.request().add("X-Two", "1");
   site.request().add("Content-Type", "text/x");
@@ -43,7 +43,7 @@ TEST(ClientFields, AreSentOnEachHop) {
 TEST(ClientFields, AnExplicitRefererIsKept) {
   ClientSite site;
   RawServer& origin = site.talk.listen(80);
-  site.request().start("GET", "http://127.0.0.1/a");
+  site.request().start("GET", test_url("http://127.0.0.1/a"));
   site.request().add("Referer", "http://me.test/");
   site.go();
   Peer& peer = origin.accept();
@@ -78,7 +78,7 @@ TEST(ClientFields, AHostOfItsOwnIsKeptForRelativeLocationsOnly) {
     SCOPED_TRACE(row.location);
     ClientSite site;
     RawServer& origin = site.talk.listen(80);
-    site.request().start("GET", "http://127.0.0.1/a");
+    site.request().start("GET", test_url("http://127.0.0.1/a"));
     site.request().set_host("own.test:81");
     site.go();
     Peer& peer = origin.accept();
@@ -110,7 +110,7 @@ Seen follow(const std::vector<std::string>& urls, bool trusts = false) {
        {"foo.com", "sub.foo.com", "a.sub.foo.com", "afoo.com", "bar.com", "foo.com.bar.com", "com", "a.10.0.0.1"}) {
     EXPECT_TRUE(site.resolver.pin(name, 0, port::Address::ipv4(10, 0, 0, 1, 0)));
   }
-  site.request().start("GET", urls.front());
+  site.request().start("GET", test_url(urls.front()));
   site.request().add("Authorization", "Bearer x");
   site.request().add("Cookie", "own=1");
   site.request().add("Cookie2", "c");
@@ -240,7 +240,7 @@ TEST(ClientFields, UserAndPasswordBecomeBasicCredentials) {
 TEST(ClientFields, AnExplicitAuthorizationWins) {
   ClientSite site;
   RawServer& origin = site.talk.listen(80);
-  site.request().start("GET", "http://user:pwd@127.0.0.1/a");
+  site.request().start("GET", test_url("http://user:pwd@127.0.0.1/a"));
   site.request().add("authorization", "Bearer x");
   site.go();
   Peer& peer = origin.accept();
@@ -290,7 +290,7 @@ TEST(ClientFields, CredentialsThatWereDroppedMakeRoomForThoseOfAUrl) {
   ClientSite site;
   RawServer& first = site.serve("foo.com", 1);
   RawServer& second = site.serve("bar.com", 2);
-  site.request().start("GET", "http://foo.com/a");
+  site.request().start("GET", test_url("http://foo.com/a"));
   site.request().add("Authorization", "Bearer x");
   site.go();
   Peer& one = first.accept();
@@ -370,7 +370,7 @@ TEST(ClientCookies, TheHostFieldSaysWhoseTheyAre) {
   ClientSite& site = with.site;
   RawServer& origin = site.talk.listen(80);
   with.store("own.test", "own=1");
-  site.request().start("GET", "http://127.0.0.1/");
+  site.request().start("GET", test_url("http://127.0.0.1/"));
   site.request().set_host("own.test:80");
   site.go();
   Peer& peer = origin.accept();
@@ -387,7 +387,7 @@ TEST(ClientCookies, TheRequestsOwnComeFirstAndInOneField) {
   ClientSite& site = with.site;
   RawServer& origin = site.talk.listen(80);
   with.store("127.0.0.1", "jar=1");
-  site.request().start("GET", "http://127.0.0.1/a");
+  site.request().start("GET", test_url("http://127.0.0.1/a"));
   site.request().add("Cookie", "own=1; two=2");
   site.request().add("COOKIE", "three=3");
   site.go();
@@ -405,7 +405,7 @@ TEST(ClientCookies, WhatTheServerSetsReplacesTheRequestsOwn) {
   JarSite with;
   ClientSite& site = with.site;
   RawServer& origin = site.talk.listen(80);
-  site.request().start("GET", "http://127.0.0.1/a");
+  site.request().start("GET", test_url("http://127.0.0.1/a"));
   site.request().add("Cookie", "one=old; two=old;three=old; four=old");
   site.go();
   Peer& peer = origin.accept();
@@ -421,7 +421,7 @@ TEST(ClientCookies, WhatTheServerSetsReplacesTheRequestsOwn) {
 TEST(ClientCookies, WithoutAJarTheRequestsOwnAreLeftAlone) {
   ClientSite site;
   RawServer& origin = site.talk.listen(80);
-  site.request().start("GET", "http://127.0.0.1/a");
+  site.request().start("GET", test_url("http://127.0.0.1/a"));
   site.request().add("Cookie", "one=old");
   site.go();
   Peer& peer = origin.accept();
@@ -439,7 +439,7 @@ TEST(ClientCookies, TheRequestsOwnDoNotGoToAnotherHost) {
   RawServer& second = site.serve("bar.com", 2);
   with.store("foo.com", "foo=1");
   with.store("bar.com", "bar=1");
-  site.request().start("GET", "http://foo.com/");
+  site.request().start("GET", test_url("http://foo.com/"));
   site.request().add("Cookie", "own=1");
   site.go();
   Peer& one = first.accept();
@@ -615,7 +615,7 @@ TEST(ClientMemory, OwnCookiesInTheScratchMemory) {
     ClientSite& site = with.site;
     RawServer& origin = site.talk.listen(80);
     with.store("127.0.0.1", "jar=1");
-    site.request().start("GET", "http://127.0.0.1/x");
+    site.request().start("GET", test_url("http://127.0.0.1/x"));
     site.request().add("Cookie", "own=1");
     site.go();
     if (size < 5) {

@@ -156,7 +156,7 @@ TEST(ClientCall, WithoutAnewStartItRepeatsItsLastHop) {
   http::CookieJar jar{storage.memory()};
   ClientSite site{{.jar = &jar}};
   RawServer& origin = site.talk.listen(80);
-  site.request().start("GET", "http://user:pwd@127.0.0.1/a");
+  site.request().start("GET", test_url("http://user:pwd@127.0.0.1/a"));
   site.request().add("Cookie", "own=1");
   site.go();
   Peer& peer = origin.accept();

@@ -343,7 +343,7 @@ TEST(ClientRedirect, TheHookSeesEachRedirect) {
   Hook hook;
   ClientSite site{{.check = hook.check()}};
   RawServer& origin = site.talk.listen(80);
-  site.request().start("POST", "http://u:p@127.0.0.1/a?b#c");
+  site.request().start("POST", test_url("http://u:p@127.0.0.1/a?b#c"));
   site.request().set_body("x");
   site.go();
   Peer& peer = origin.accept();
@@ -431,7 +431,7 @@ TEST(ClientRedirect, TheMethodCanBeKept) {
         ClientSite site;
         RawServer& origin = site.talk.listen(80);
         Source source;
-        site.request().start("POST", "http://127.0.0.1/a");
+        site.request().start("POST", test_url("http://127.0.0.1/a"));
         if (body == Body::bytes) {
           site.request().set_body("abc");
         } else {
@@ -461,7 +461,7 @@ TEST(ClientRedirect, TheMethodCanBeKept) {
 TEST(ClientRedirect, ABodyOnceDroppedStaysAway) {
   ClientSite site;
   RawServer& origin = site.talk.listen(80);
-  site.request().start("POST", "http://127.0.0.1/a");
+  site.request().start("POST", test_url("http://127.0.0.1/a"));
   site.request().set_body("abc");
   site.go();
   Peer& peer = origin.accept();
@@ -481,7 +481,7 @@ TEST(ClientRedirect, ASourceThatCannotGoBackIsAnError) {
   ClientSite site;
   RawServer& origin = site.talk.listen(80);
   Source source{.can_rewind = false};
-  site.request().start("PUT", "http://127.0.0.1/a");
+  site.request().start("PUT", test_url("http://127.0.0.1/a"));
   site.request().set_body({.kind = http::RequestBody::Kind::source, .size = 3, .source = source.source(true)});
   site.go();
   Peer& peer = origin.accept();
@@ -498,7 +498,7 @@ TEST(ClientRedirect, ChunkedBodiesAreSentAgain) {
   ClientSite site;
   RawServer& origin = site.talk.listen(80);
   Source source;
-  site.request().start("PUT", "http://127.0.0.1/a");
+  site.request().start("PUT", test_url("http://127.0.0.1/a"));
   site.request().set_body({.kind = http::RequestBody::Kind::source, .source = source.source(true)});
   site.go();
   Peer& peer = origin.accept();
@@ -528,7 +528,7 @@ TEST(ClientRedirect, TrailersAreGivenAgain) {
   with.request = &site.request();
   http::BodySource source = with.source(true);
   source.pull = &WithTrailer::pull;
-  site.request().start("PUT", "http://127.0.0.1/a");
+  site.request().start("PUT", test_url("http://127.0.0.1/a"));
   site.request().set_trailer_names("X-Sum");
   site.request().set_body({.kind = http::RequestBody::Kind::source, .source = source});
   site.go();
@@ -563,7 +563,7 @@ TEST(ClientRedirect, ARedirectBeforeTheBodyIsOut) {
       Slow slow;
       http::BodySource source = slow.source(true);
       source.pull = &Slow::pull;
-      site.request().start("PUT", "http://127.0.0.1/a");
+      site.request().start("PUT", test_url("http://127.0.0.1/a"));
       site.request().set_body({.kind = http::RequestBody::Kind::source, .size = 200, .source = source});
       site.request().set_expect_continue(expects);
       site.go();

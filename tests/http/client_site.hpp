@@ -9,6 +9,8 @@
 //   peer.say(found("/b"));
 //   ...
 //   site.want_answer(200, "ok");
+//
+// In TLS mode (tests/support/tls_mode.hpp) the same script runs over TLS.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -26,6 +28,7 @@
 #include "stack/net/resolver_storage.hpp"
 #include "tests/support/conversation.hpp"
 #include "tests/support/heap_guard.hpp"
+#include "tests/support/tls_mode.hpp"
 
 namespace pollux::test {
 
@@ -79,11 +82,13 @@ class ClientSite {
       : storage{std::make_unique<Storage>()},
         sizes_{options.sizes},
         faults{talk.port(), options.faults},
+        tls_mode_{talk, faults, client_limits.connections},
         loop{faults, storage->loop.memory()},
         resolver{{.loop = loop, .memory = storage->resolver.memory()}},
         transport{{.loop = loop,
                    .memory = storage->transport.memory(),
                    .resolver = &resolver,
+                   .tls = tls_mode_.context(),
                    .user_agent = {},
                    .timeouts = options.timeouts}},
         client{{.transport = transport,
@@ -119,7 +124,7 @@ class ClientSite {
     call->go(answered(), options);
   }
   void get(std::string_view url, const http::CallOptions& options = {}) {
-    request().start("GET", url);
+    request().start("GET", test_url(url));
     go(options);
   }
 
@@ -180,6 +185,11 @@ class ClientSite {
 
  public:
   port::FaultPort faults;  // breaks nothing unless it is told to
+
+ private:
+  TlsClientMode tls_mode_;
+
+ public:
   net::Loop loop;
   net::Resolver resolver;
   http::Transport transport;
@@ -250,11 +260,11 @@ class ClientSite {
   Turn turn_{loop};
 };
 
-// A response that leads to `location`, without a body.
+// A response that leads to `location`, without a body; in TLS mode to https where it says http.
 inline std::string moved(int status, std::string_view location, std::string_view fields = {}) {
   std::string text = "HTTP/1.1 " + std::to_string(status) + " Moved\r\n";
   text += "Location: ";
-  text += location;
+  text += test_url(location);
   text += "\r\n";
   text += fields;
   text += "Content-Length: 0\r\n\r\n";

@@ -109,7 +109,7 @@ TEST(ClientSweep, EachCallOfThePortFails) {
     RawServer& first = site.serve("first.test", 1);
     RawServer& other = site.serve("other.test", 2);
     std::deque<Served> served;
-    site.request().start("PUT", "http://user:pwd@first.test/a");
+    site.request().start("PUT", test_url("http://user:pwd@first.test/a"));
     site.request().set_body({.kind = http::RequestBody::Kind::source, .size = 10, .source = upload.source()});
     site.go();
     serve_until_over(site, {&first, &other}, served);

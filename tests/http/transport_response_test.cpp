@@ -691,7 +691,7 @@ TEST(RoundTrip, EndpointInsteadOfTheUrlsHost) {
   peer.want("GET /x HTTP/1.1\r\nHost: device\r\nUser-Agent: pollux\r\n\r\n");
   peer.say(ok_abc);
   caller.want(trip, 200, "abc");
-  trip.trip.request().start("GET", "http://device/y");
+  trip.trip.request().start("GET", test_url("http://device/y"));
   trip.go({.endpoint = endpoint});
   static_cast<void>(peer.want_containing("GET /y "));
   peer.say(ok_abc);

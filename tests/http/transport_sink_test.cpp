@@ -13,7 +13,7 @@ using http::CallCause;
 struct Sink {
   explicit Sink(http::Transport& transport) : trip{transport, memory.memory()} { text.reserve(1 << 20); }
   void go() {
-    trip.request().start("GET", "http://127.0.0.1/");
+    trip.request().start("GET", test_url("http://127.0.0.1/"));
     trip.start(net::callback<&Sink::answered>(*this));
   }
   void answered(http::Response& response) {
