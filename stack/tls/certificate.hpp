@@ -15,6 +15,7 @@ namespace pollux::tls {
 
 class Library;
 using Digest = std::array<std::byte, 32>;  // SHA-256
+[[nodiscard]] Digest digest_of(std::span<const std::byte> bytes) noexcept;
 
 // Text of at most `max` bytes, cut when it is longer.
 template <std::size_t max>
