@@ -42,14 +42,15 @@ struct CertificateInfo {
   std::int64_t not_after = 0;
 };
 
-// Whole days until it expires; negative: days since. 
+// Whole days until it expires, rounded down: 0 on the last day, -1 on the first day after it.
 [[nodiscard]] std::int64_t days_to_expiry(const CertificateInfo& info, port::WallTime now) noexcept;
 // "AB:CD:..." (95 bytes).
 inline constexpr std::size_t fingerprint_text_size = 95;
-[[nodiscard]] std::string_view write_fingerprint(const Digest& digest, std::span<char, fingerprint_text_size> out) noexcept;
+[[nodiscard]] std::string_view write_fingerprint(const Digest& digest,
+                                                 std::span<char, fingerprint_text_size> out) noexcept;
 
-// The first certificate of a PEM text or of DER bytes.
-// Errors: certificate_syntax, no_memory.
+// The first certificate of a PEM text or of DER bytes. Needs a started Library (ENSURE).
+// Errors: certificate_syntax, unsupported (a key or signature that this mbedTLS does not know), no_memory.
 [[nodiscard]] port::Result<CertificateInfo, Error> read_certificate(Library& library, std::string_view text) noexcept;
 
 // "sha256//BASE64" (curl's --pinnedpubkey writes several with ';' between them). Error: pin_syntax.
@@ -61,8 +62,10 @@ inline constexpr std::size_t pin_text_size = 52;
 // ---- a certificate of one's own
 
 struct SelfSignedOptions {
-  std::string_view common_name;                 // also the first DNS name
-  std::span<const std::string_view> names{};    // further names: DNS names and IP address literals
+  // Also the first of the names; as CN it is cut at 64 characters.
+  std::string_view common_name;
+  // Further names. Each is a DNS name ("*." may stand before it) or an IP address literal.
+  std::span<const std::string_view> names{};
   port::WallTime not_before{};
   port::WallTime not_after{};
 };
@@ -70,8 +73,10 @@ struct SelfSigned {
   std::string_view key;          // PEM, in the memory given; a P-256 key
   std::string_view certificate;  // PEM
 };
-// Makes a key and a certificate that signs itself. `key_memory` 512 bytes, `certificate_memory` 2048 bytes are enough for ten names.
-// Errors: no_memory (the arena, or the memory given), unsupported, internal.
+// Makes a key and a certificate that signs itself, for a server. `key_memory` 512 bytes, `certificate_memory` 2048 bytes are enough for ten
+// names. Takes a few milliseconds on a PC.
+// Errors: no_memory (the arena, or the memory given), unsupported (a name that is neither, dates that are not within 1970 to 9999 or in
+// the wrong order), internal.
 [[nodiscard]] port::Result<SelfSigned, Error> make_self_signed(Library& library, const SelfSignedOptions& options,
                                                                std::span<char> key_memory,
                                                                std::span<char> certificate_memory) noexcept;

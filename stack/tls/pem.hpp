@@ -73,4 +73,9 @@ class PemReader {
 
 inline constexpr std::string_view certificate_label = "CERTIFICATE";
 
+// Whether this is DER and not a text: it begins with a SEQUENCE's tag, which is also the digit 0, and then a length, which is no character.
+[[nodiscard]] constexpr bool is_der_text(std::string_view text) noexcept {
+  return text.size() >= 2 && text[0] == '\x30' && (static_cast<unsigned char>(text[1]) >= 0x80 || text[1] < ' ');
+}
+
 }  // namespace pollux::tls

@@ -17,6 +17,7 @@
 #include "port/port.hpp"
 #include "port/result.hpp"
 #include "stack/tls/error.hpp"
+#include "stack/tls/pem.hpp"
 
 struct mbedtls_x509_crt;
 
@@ -45,34 +46,46 @@ class TrustStore {
   TrustStore(const TrustStore&) = delete;
   TrustStore& operator=(const TrustStore&) = delete;
 
-  // Adds every certificate of a PEM text, or one in DER. Returns how many; what is no certificate between the PEM blocks is passed over, a
-  // block that is none is counted in skipped(). Needs no Library with our own build of mbedTLS.
+  // Adds every certificate of a PEM text, or one in DER. Returns how many of them the store now has (one it had already takes no room again);
+  // what is no certificate between the PEM blocks is passed over, a block that is none is counted in skipped(). Needs no Library with our own
+  // build of mbedTLS.
   // Errors: trust_syntax (there is none), trust_full (what fitted stays).
   port::Result<std::size_t, Error> add(std::string_view text) noexcept;
-  // The same for a file, read in pieces, and for every regular file of a directory whose name ends in .pem, .crt or .0 to .9.
-  // Errors: as above; the file's own are in `file_error()`, with trust_syntax.
+  // The same for a file, read in pieces. Errors: as above; if it could not be read trust_syntax, and file_error() says why.
+  // A directory is for the app to list (Port cannot): one add_file() for each file whose name ends in .pem, .crt or .0 to .9.
   port::Result<std::size_t, Error> add_file(port::Port& port, std::string_view path) noexcept;
-  // The first of the places where Linux systems keep theirs: /etc/ssl/certs/ca-certificates.crt (Debian, OpenWrt, Buildroot),
-  // /etc/pki/tls/certs/ca-bundle.crt, /etc/ssl/ca-bundle.pem, /etc/ssl/cert.pem.
+  // The first file with certificates of those where Linux systems keep theirs: /etc/ssl/certs/ca-certificates.crt (Debian, OpenWrt, Buildroot),
+  // /etc/pki/tls/certs/ca-bundle.crt, /etc/ssl/ca-bundle.pem, /etc/ssl/cert.pem. Errors: as add_file().
   port::Result<std::size_t, Error> add_system(port::Port& port) noexcept;
   void clear() noexcept;
 
   [[nodiscard]] std::size_t size() const noexcept { return used_; }
   [[nodiscard]] std::size_t bytes_used() const noexcept { return bytes_used_; }
   [[nodiscard]] std::size_t skipped() const noexcept { return skipped_; }
+  // Why the last add_file() or add_system() could not read its file; port::Error{} if it could.
   [[nodiscard]] port::Error file_error() const noexcept { return file_error_; }
 
   // ---- for stack/tls
-  // The certificates whose subject may be `subject` (DER of the Name), parsed into a list that the caller frees; nullptr: none.
+  // The certificates whose subject may be `subject` (DER of the Name), parsed into a list that the caller frees (mbedtls_x509_crt_free() and
+  // mbedtls_free()) before the store changes: it points into the store's bytes. nullptr: none. Needs a started Library (ENSURE).
   // False: no memory.
   [[nodiscard]] bool find(std::span<const std::byte> subject, mbedtls_x509_crt** found) const noexcept;
-  // All of them as a list of the store's own; nullptr with our own build unless it was asked for (names of client CAs).
+  // This very certificate (DER). Whoever trusts a certificate that signed itself trusts its owner, not what else it might sign: mbedTLS does
+  // not take such a one from find(), so that the verify callbacks ask here.
+  [[nodiscard]] bool contains(std::span<const std::byte> der) const noexcept;
+  // All of them as a list of the store's own; nullptr with our own build, which asks find().
   [[nodiscard]] mbedtls_x509_crt* list() const noexcept { return list_; }
   // Counts up when the content changes: what was verified before need not hold now.
   [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
 
  private:
-  [[nodiscard]] Error add_der(std::span<const std::byte> der) noexcept;
+  [[nodiscard]] std::span<std::byte> free_bytes() const noexcept { return memory_.bytes.subspan(bytes_used_); }
+  // Takes the certificate of `size` bytes that stands at the beginning of free_bytes().
+  [[nodiscard]] Error take(std::size_t size) noexcept;
+  // Takes what `reader` finds in a piece of text; counts in `added`.
+  [[nodiscard]] Error scan(PemReader& reader, std::string_view text, std::size_t& added) noexcept;
+  [[nodiscard]] Error read(port::Port& port, port::File file, std::size_t& added) noexcept;
+  [[nodiscard]] static port::Result<std::size_t, Error> outcome(Error error, std::size_t added) noexcept;
 
   TrustStoreMemory memory_;
   std::size_t used_ = 0;

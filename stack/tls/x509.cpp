@@ -58,15 +58,6 @@ constexpr int low_part(int code) noexcept {
   return -(-code & 0x7F);
 }
 
-// What a failed parse means. mbedTLS tries several formats one after the other and forgets why each failed, so that it also has to be asked
-// whether there was memory enough.
-Error error_of_parse(int code, Error syntax) noexcept {
-  if (is_no_memory(code) || !Scratch{parse_memory_max}.is_there()) {
-    return Error::no_memory;
-  }
-  return syntax;
-}
-
 Error error_of_certificate(int code) noexcept {
   switch (high_part(code)) {
     case MBEDTLS_ERR_PK_UNKNOWN_PK_ALG:
@@ -94,12 +85,6 @@ Error parse_key_der(Library& library, std::span<const std::byte> der, mbedtls_pk
   const int code = mbedtls_pk_parse_key(&key, uchars(der.data()), der.size(), nullptr, 0);
 #endif
   return code == 0 ? Error::none : error_of_parse(code, Error::key_syntax);
-}
-
-// Both in DER and in PEM text there is a byte that tells them from each other: a SEQUENCE's tag, which is the digit 0, and then a length, which
-// is no character.
-bool is_der(std::string_view text) noexcept {
-  return text.size() >= 2 && text[0] == '\x30' && (static_cast<unsigned char>(text[1]) >= 0x80 || text[1] < ' ');
 }
 
 // The value of one attribute of a name, in RFC 4514's writing but in ASCII only: such text goes into logs, headers and JSON.
@@ -213,8 +198,13 @@ bool is_no_memory(int code) noexcept {
   }
 }
 
+Error error_of_parse(int code, Error otherwise) noexcept {
+  const bool has_room = !is_no_memory(code) && Scratch{parse_memory_max}.is_there();
+  return has_room ? otherwise : Error::no_memory;
+}
+
 Error parse_chain(std::string_view text, mbedtls_x509_crt& chain, std::size_t certificates_max) noexcept {
-  if (is_der(text)) {
+  if (is_der_text(text)) {
     return parse_der(base::as_bytes(text), chain);
   }
   std::size_t count = 0;
@@ -244,7 +234,7 @@ Error parse_chain(std::string_view text, mbedtls_x509_crt& chain, std::size_t ce
 }
 
 Error parse_key(Library& library, std::string_view text, mbedtls_pk_context& key) noexcept {
-  if (is_der(text)) {
+  if (is_der_text(text)) {
     return parse_key_der(library, base::as_bytes(text), key);
   }
   std::string_view rest = text;

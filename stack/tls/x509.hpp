@@ -15,21 +15,24 @@ namespace pollux::tls {
 
 // Whether a failure of mbedTLS was for want of memory.
 [[nodiscard]] bool is_no_memory(int code) noexcept;
+// The same for parsing, where mbedTLS tries several formats one after the other and forgets why each failed: no_memory or, if there was enough,
+// `otherwise`.
+[[nodiscard]] Error error_of_parse(int code, Error otherwise) noexcept;
 
 // Parses a PEM text (every certificate in it, the first is the own one) or one certificate in DER into `chain` (initialised, empty). The text
 // needs no NUL at its end. More than `certificates_max` are not looked at.
 // Errors: certificate_syntax (one that is malformed spoils the whole), unsupported (a kind of key or signature that this mbedTLS does not
 // know), no_memory. After an error `chain` holds what was read so far and must be freed as ever.
-[[nodiscard]] Error parse_chain(std::string_view text, mbedtls_x509_crt& chain, std::size_t certificates_max = SIZE_MAX) noexcept;
+[[nodiscard]] Error parse_chain(std::string_view text, mbedtls_x509_crt& chain,
+                                std::size_t certificates_max = SIZE_MAX) noexcept;
 // A private key in PEM or DER, not encrypted (PKCS#8, SEC 1 or PKCS#1); the first one of a PEM text. Errors: key_syntax, no_memory.
 [[nodiscard]] Error parse_key(Library& library, std::string_view text, mbedtls_pk_context& key) noexcept;
 // key_mismatch, no_memory, or none.
-[[nodiscard]] Error check_key(Library& library, const mbedtls_x509_crt& certificate, const mbedtls_pk_context& key) noexcept;
+[[nodiscard]] Error check_key(Library& library, const mbedtls_x509_crt& certificate,
+                              const mbedtls_pk_context& key) noexcept;
 
 // Everything of CertificateInfo.
 void read_info(const mbedtls_x509_crt& certificate, CertificateInfo& out) noexcept;
-// SHA-256.
-[[nodiscard]] Digest digest_of(std::span<const std::byte> bytes) noexcept;
 
 // Whether the certificate is for `host`: a DNS name (compared without case, "*." for exactly one first label of at least three, a dot at the
 // end ignored) or an IP address literal (compared with iPAddress names only). Only subjectAltName counts, never the common name (RFC 9110
