@@ -82,6 +82,9 @@ StreamResult Stream::send_file(port::File file, std::uint64_t offset, std::size_
   if (read.status != port::IoStatus::ok) {
     return {read.status == port::IoStatus::end ? StreamStatus::end : StreamStatus::failed, 0};
   }
+  if (read.size < tls_->send_pending()) {
+    return {StreamStatus::end, 0};  // the file has become shorter since
+  }
   return send({piece.data(), read.size}, {}, read.size < size);
 }
 
@@ -107,12 +110,20 @@ void Stream::abort() noexcept {
   end(false);
 }
 
-void Stream::end(bool clean) noexcept {
+void Stream::drop_tls() noexcept {
+  leave_tls(false);
+}
+
+void Stream::leave_tls(bool clean) noexcept {
   if (tls_ != nullptr) {
     tls_->close(clean);
     tls_ = nullptr;
     recv_wants_write_ = send_wants_read_ = false;
   }
+}
+
+void Stream::end(bool clean) noexcept {
+  leave_tls(clean);
   if (socket_.is_open()) {
     port_->close(socket_);
     socket_ = {};

@@ -45,11 +45,17 @@ class Stream {
   // Goes on with the handshake; `ok` once: it is over. `want_read`, `want_write`: as to_poll() says.
   [[nodiscard]] tls::Status handshake() noexcept;
   // Of an open TLS stream; nullptr for a plain one.
-  [[nodiscard]] const tls::ConnectionInfo* tls_info() const noexcept { return tls_ != nullptr ? &tls_->info() : nullptr; }
+  [[nodiscard]] const tls::ConnectionInfo* tls_info() const noexcept {
+    return tls_ != nullptr ? &tls_->info() : nullptr;
+  }
   // Why the stream failed, if it is TLS that failed; nullptr for a plain stream.
   [[nodiscard]] const tls::ErrorInfo* tls_error() const noexcept {
     return tls_ != nullptr ? &tls_->error_info() : nullptr;
   }
+
+  // Gives the session back without a close_notify and goes on in the clear, on the same socket. For a server whose client never spoke TLS, and
+  // for whoever has sent everything, close_notify too, and only waits for the end of the connection. On a plain stream nothing happens.
+  void drop_tls() noexcept;
 
   // ---- polling
   // The events of the socket to wait for in order to receive (readable) and to send (writable). `wanted` may also be none.
@@ -84,6 +90,7 @@ class Stream {
  private:
   [[nodiscard]] port::Events crossed(port::Events wanted) const noexcept;
   [[nodiscard]] port::Events uncrossed(port::Events ready, port::Events wanted) const noexcept;
+  void leave_tls(bool clean) noexcept;
   void end(bool clean) noexcept;
 
   port::Port* port_ = nullptr;
