@@ -64,6 +64,9 @@ const port::Address& Request::remote() const noexcept {
 const port::Address& Request::local() const noexcept {
   return conn_->local();
 }
+const tls::ConnectionInfo* Request::tls() const noexcept {
+  return conn_->stream().tls_info();
+}
 net::Loop& Request::loop() const noexcept {
   return conn_->server().loop();
 }

@@ -17,6 +17,7 @@
 #include "port/time.hpp"
 #include "stack/base/pool.hpp"
 #include "stack/http/router.hpp"
+#include "stack/tls/session.hpp"
 #include "stack/wire/head.hpp"
 
 namespace pollux::net {
@@ -130,6 +131,8 @@ class Request {
   // ---- where it comes from
   [[nodiscard]] const port::Address& remote() const noexcept;
   [[nodiscard]] const port::Address& local() const noexcept;
+  // What TLS agreed on and who the client is, by its certificate; nullptr: the connection is not encrypted.
+  [[nodiscard]] const tls::ConnectionInfo* tls() const noexcept;
   [[nodiscard]] port::Time now() const noexcept;
   [[nodiscard]] net::Loop& loop() const noexcept;
   [[nodiscard]] Server& server() const noexcept;

@@ -120,26 +120,29 @@ port::Result<port::Address, ListenError> Server::listen(const ListenConfig& conf
   if (!socket) {
     return port::Failure{listen_error_of(socket.error())};
   }
-  return add_listener(*socket, config.owner);
+  return add_listener(*socket, config.owner, config.tls);
 }
 
-port::Result<port::Address, ListenError> Server::listen(port::Socket listener, bool owner) noexcept {
+port::Result<port::Address, ListenError> Server::listen(port::Socket listener, bool owner,
+                                                        tls::ServerContext* tls) noexcept {
   if (shutting_down_) {
     return port::Failure{ListenError::closed};
   }
   if (listeners_.is_empty()) {
     return port::Failure{ListenError::too_many};
   }
-  return add_listener(listener, owner);
+  return add_listener(listener, owner, tls);
 }
 
-port::Result<port::Address, ListenError> Server::add_listener(port::Socket socket, bool owner) noexcept {
+port::Result<port::Address, ListenError> Server::add_listener(port::Socket socket, bool owner,
+                                                              tls::ServerContext* tls) noexcept {
+  ENSURE(tls == nullptr || tls->is_started());
   const auto address = config_.loop.port().local_address(socket);
   if (!address) {
     config_.loop.port().close(socket);
     return port::Failure{listen_error_of(address.error())};
   }
-  Listener* listener = listeners_.take(Listener{.socket = socket, .address = *address, .owner = owner});
+  Listener* listener = listeners_.take(Listener{.socket = socket, .address = *address, .owner = owner, .tls = tls});
   ENSURE(listener != nullptr);
   return *address;
 }
@@ -159,27 +162,30 @@ bool Server::has_slot(const Listener& listener) const noexcept {
   return conns_.used() + reserved < conns_.size();
 }
 
-// The connection that gives way to a new one: the longest idle, then the longest silent, then the slowest head, then the slowest transfer. Nothing that has
-// been there only since this turn: its request may lie in the socket already. (Turns, not time: a fast loop has several in one tick
-// of a coarse clock.)
-ServerConn* Server::find_victim() const noexcept {
+// The connection that gives way to a new one: the longest idle, then the longest silent, then a slow handshake, then the slowest head, then the
+// slowest transfer. Nothing that has been there only since this turn: its request may lie in the socket already. (Turns, not time: a fast
+// loop has several in one tick of a coarse clock.)
+ServerConn* Server::find_victim(const tls::ServerContext* context) const noexcept {
   const auto turn = static_cast<std::uint32_t>(config_.loop.turns());
-  for (const Places* list : {&idle_.all(), &fresh_.all()}) {
+  for (const Places* list : {&idle_.all(), &fresh_.all(), &handshaking_}) {
     for (ServerConn* conn = list->front(); conn != nullptr; conn = Places::next(*conn)) {
-      if (conn->state() == ServerConn::State::idle && conn->placed_turn != turn) {
+      if (conn->is_silent() && conn->placed_turn != turn && conn->holds_session_of(context)) {
         return conn;
       }
     }
   }
-  ServerConn* const slow = find_slow_head();
-  return slow != nullptr ? slow : find_slow_transfer();
+  if (ServerConn* const slow = find_slow_handshake(context)) {
+    return slow;
+  }
+  ServerConn* const slow = find_slow_head(context);
+  return slow != nullptr ? slow : find_slow_transfer(context);
 }
 
 // The head that has been coming the longest, if that is too long while others wait.
-ServerConn* Server::find_slow_head() const noexcept {
+ServerConn* Server::find_slow_head(const tls::ServerContext* context) const noexcept {
   ServerConn* slowest = nullptr;
   for (ServerConn* conn = active_.front(); conn != nullptr; conn = Places::next(*conn)) {
-    if (conn->is_reading_head() && conn->since() + slow_head <= config_.loop.now() &&
+    if (conn->is_reading_head() && conn->since() + slow_head <= config_.loop.now() && conn->holds_session_of(context) &&
         (slowest == nullptr || conn->since() < slowest->since())) {
       slowest = conn;
     }
@@ -188,12 +194,12 @@ ServerConn* Server::find_slow_head() const noexcept {
 }
 
 // The body or answer that has not moved for the longest, or a body that trickles: its client holds a slot that somebody who waits would use.
-ServerConn* Server::find_slow_transfer() const noexcept {
+ServerConn* Server::find_slow_transfer(const tls::ServerContext* context) const noexcept {
   ServerConn* slowest = nullptr;
   port::Time slowest_moved = port::never;
   for (ServerConn* conn = active_.front(); conn != nullptr; conn = Places::next(*conn)) {
     const port::Time moved = conn->slow_since(config_.loop.now());
-    if (moved < slowest_moved) {
+    if (moved < slowest_moved && conn->holds_session_of(context)) {
       slowest = conn;
       slowest_moved = moved;
     }
@@ -248,14 +254,14 @@ void Server::accept_from(Listener& listener) noexcept {
       victim->close(CloseReason::evicted);
       sweep();
     } else if (!has_slot(listener)) {
-      turn_away(accepted->socket, accepted->peer);
+      turn_away(listener, accepted->socket, accepted->peer);
       continue;
     }
     const auto number = static_cast<std::uint8_t>(listeners_.index_of(listener));
-    ServerConn* conn = conns_.take(*this, net::Stream{config_.loop.port(), accepted->socket}, accepted->peer, number,
-                                   config_.loop.now());
+    ServerConn* conn = conns_.take(*this, net::Stream{config_.loop.port(), accepted->socket}, accepted->peer, listener,
+                                   number, config_.loop.now());
     ENSURE(conn != nullptr);
-    put(*conn, Place::fresh);
+    put(*conn, listener.tls != nullptr ? Place::handshaking : Place::fresh);
     conn->refresh_deadline();
     notify(ConnState::fresh, *conn);
   }
@@ -277,17 +283,20 @@ void Server::accept_error(Listener& listener, port::Error error) noexcept {
 }
 
 // Every slot is taken and the configuration says to answer. What the client has sent already is read away first, since closing with unread
-// input would reset the connection and could destroy the answer.
-void Server::turn_away(port::Socket socket, const port::Address& peer) noexcept {
+// input would reset the connection and could destroy the answer. Over TLS an answer would cost a handshake: there the end has to do.
+void Server::turn_away(const Listener& listener, port::Socket socket, const port::Address& peer) noexcept {
   net::Stream stream{config_.loop.port(), socket};
-  std::array<char, 1024> scratch;
-  static_cast<void>(stream.recv(scratch));
-  const net::StreamResult result = stream.send(overload_answer);
-  if (result.status == net::StreamStatus::ok) {
-    counters_.bytes_out += result.size;
-    ++counters_.answers[5];
+  net::StreamResult result{};
+  if (listener.tls == nullptr) {
+    std::array<char, 1024> scratch;
+    static_cast<void>(stream.recv(scratch));
+    result = stream.send(overload_answer);
+    if (result.status == net::StreamStatus::ok) {
+      counters_.bytes_out += result.size;
+      ++counters_.answers[5];
+    }
+    stream.shutdown_send();
   }
-  stream.shutdown_send();
   stream.close();
   const port::Time now = config_.loop.now();
   ++counters_.closes[static_cast<std::size_t>(CloseReason::refused)];
@@ -302,6 +311,10 @@ port::Time Server::prepare(net::PollSet& set, port::Time now) {
   const bool has_work = !run_.is_empty() || !ended_.is_empty() || close_wanted_ || is_over;
   port::Time deadline = has_work ? now : port::never;
   next_deadline_ = port::never;
+  if (!handshaking_.is_empty()) {
+    prepare_handshakes(set);
+    deadline = handshakes_.is_empty() ? deadline : now;
+  }
   for (IdleList* list : {&fresh_, &idle_}) {
     if (!list->is_empty()) {
       prepare_idle(*list, set, now);
@@ -309,7 +322,15 @@ port::Time Server::prepare(net::PollSet& set, port::Time now) {
     }
   }
   for (const ServerConn* conn = active_.front(); conn != nullptr; conn = Places::next(*conn)) {
-    const bool added = set.add(conn->stream().socket(), conn->interest(), conns_.index_of(*conn));
+    port::Events wanted = conn->interest();
+    if (conn->stream().is_tls()) {
+      if (conn->stream().has_pending() && port::has(wanted, port::Events::readable)) {
+        has_pending_reads_ = true;
+        deadline = now;
+      }
+      wanted = conn->stream().to_poll(wanted);
+    }
+    const bool added = set.add(conn->stream().socket(), wanted, conns_.index_of(*conn));
     ENSURE(added);  // LoopStorage is smaller than sockets_max(limits)
     next_deadline_ = port::earliest(next_deadline_, conn->deadline());
   }
@@ -332,7 +353,7 @@ port::Time Server::prepare(net::PollSet& set, port::Time now) {
       deadline = port::earliest(deadline, now + slow_head);
     }
   }
-  if (!waiting_.is_empty()) {
+  if (!waiting_.is_empty() || !admissions_.is_empty()) {
     deadline = port::earliest(deadline, now + slow_head);
   }
   return shutting_down_ ? port::earliest(deadline, shutdown_deadline_) : deadline;
@@ -345,6 +366,9 @@ void Server::prepare_idle(IdleList& list, net::PollSet& set, port::Time now) noe
     if (conn == nullptr || conn->since() + park_after > now) {
       break;
     }
+    if (conn->stream().to_poll(port::Events::readable) != port::Events::readable) {
+      break;  // TLS has something to send first; what is parked waits for readability only
+    }
     can_park_ = config_.loop.park(*this, conn->stream().socket(), conns_.index_of(*conn));
     if (can_park_) {
       conn->parked_ = true;
@@ -352,7 +376,8 @@ void Server::prepare_idle(IdleList& list, net::PollSet& set, port::Time now) noe
     }
   }
   for (ServerConn* conn = list.first_polled(); conn != nullptr; conn = Places::next(*conn)) {
-    const bool added = set.add(conn->stream().socket(), port::Events::readable, conns_.index_of(*conn));
+    const bool added =
+        set.add(conn->stream().socket(), conn->stream().to_poll(port::Events::readable), conns_.index_of(*conn));
     ENSURE(added);  // LoopStorage is smaller than sockets_max(limits)
   }
 }
@@ -381,6 +406,12 @@ void Server::expire(port::Time now) {
     return;
   }
   const InTurn in_turn{in_turn_};
+  while (ServerConn* oldest = handshaking_.front()) {
+    if (oldest->deadline() > now) {
+      break;
+    }
+    oldest->on_deadline();
+  }
   for (IdleList* list : {&fresh_, &idle_}) {
     while (ServerConn* oldest = list->front()) {
       if (oldest->deadline() > now) {
@@ -403,6 +434,9 @@ void Server::expire(port::Time now) {
 void Server::work(port::Time now) {
   {
     const InTurn in_turn{in_turn_};
+    if (has_pending_reads_) {
+      read_pending();
+    }
     if (!waiting_.is_empty() && exchanges_.is_empty()) {
       if (ServerConn* slow = find_slow_head()) {
         slow->close(CloseReason::evicted);
@@ -412,6 +446,11 @@ void Server::work(port::Time now) {
       serve_waiting();
     }
     run_queue();
+    if (!handshaking_.is_empty()) {
+      // Behind the requests, which are quick; then those that came with the end of a handshake.
+      go_on_with_handshakes();
+      run_queue();
+    }
   }
   sweep();
   if (close_wanted_) {
@@ -477,6 +516,13 @@ void Server::shutdown(port::Duration deadline, net::Callback<ShutdownResult> don
       conn.close(CloseReason::shutdown);
     }
   });
+  handshaking_.for_each([this](ServerConn& conn) {
+    if (conn.accepted_at_ + silent_at_shutdown <= config_.loop.now()) {
+      conn.close(CloseReason::shutdown);
+    } else {
+      conn.refresh_deadline();
+    }
+  });
   fresh_.for_each([this](ServerConn& conn) {
     if (conn.state() != ServerConn::State::idle) {
       return;
@@ -509,7 +555,8 @@ void Server::close_now() noexcept {
   shutting_down_ = true;
   close_listeners();
   const InTurn in_turn{in_turn_};
-  for (const Places* list : {&fresh_.all(), &idle_.all(), static_cast<const Places*>(&active_)}) {
+  for (const Places* list :
+       {static_cast<const Places*>(&handshaking_), &fresh_.all(), &idle_.all(), static_cast<const Places*>(&active_)}) {
     while (ServerConn* conn = list->front()) {
       conn->close(CloseReason::closed);
     }
@@ -539,6 +586,9 @@ void Server::put(ServerConn& conn, Place place) noexcept {
   switch (conn.placed) {
     case Place::none:
       break;
+    case Place::handshaking:
+      handshaking_.remove(conn);
+      break;
     case Place::fresh:
       fresh_.remove(conn);
       break;
@@ -563,6 +613,9 @@ void Server::put(ServerConn& conn, Place place) noexcept {
   switch (place) {
     case Place::none:
       break;
+    case Place::handshaking:
+      handshaking_.push_back(conn);
+      break;
     case Place::fresh:
       fresh_.push_back(conn);
       break;
@@ -586,7 +639,22 @@ void Server::enqueue(ServerConn& conn) noexcept {
 
 void Server::dequeue(ServerConn& conn) noexcept {
   if (conn.queue.is_linked) {
-    (conn.state() == ServerConn::State::waiting ? waiting_ : run_).remove(conn);
+    switch (conn.state()) {
+      case ServerConn::State::handshaking:
+        (conn.stream().is_tls() ? handshakes_ : admissions_).remove(conn);
+        return;
+      case ServerConn::State::waiting:
+        waiting_.remove(conn);
+        return;
+      case ServerConn::State::idle:
+      case ServerConn::State::reading:
+      case ServerConn::State::handling:
+      case ServerConn::State::finishing:
+      case ServerConn::State::lingering:
+      case ServerConn::State::closing:
+        run_.remove(conn);
+        return;
+    }
   }
 }
 
@@ -621,7 +689,11 @@ void Server::record_close(const ServerConn& conn, CloseReason reason) noexcept {
 
 void Server::notify(ConnState state, const ServerConn& conn) noexcept {
   if (config_.on_state) {
-    config_.on_state(ConnEvent{.state = state, .connection = conns_.handle_of(conn), .remote = conn.remote()});
+    const bool is_open = state == ConnState::active || state == ConnState::idle;
+    config_.on_state(ConnEvent{.state = state,
+                               .connection = conns_.handle_of(conn),
+                               .remote = conn.remote(),
+                               .tls = is_open ? conn.stream().tls_info() : nullptr});
   }
 }
 
@@ -708,9 +780,10 @@ std::string_view describe(ListenError error) noexcept {
 
 std::string_view describe(CloseReason reason) noexcept {
   constexpr std::string_view texts[close_reason_count] = {
-      "client closed", "close asked",     "peer reset",      "client truncated", "bad request", "body too large",
-      "head timeout",  "body timeout",    "write timeout",   "idle timeout",     "evicted",     "refused",
-      "aborted",       "length mismatch", "answer overflow", "hijacked",         "shutdown",    "closed"};
+      "client closed",   "close asked",      "peer reset",        "client truncated", "bad request",
+      "body too large",  "handshake failed", "handshake timeout", "head timeout",     "body timeout",
+      "write timeout",   "idle timeout",     "evicted",           "refused",          "aborted",
+      "length mismatch", "answer overflow",  "hijacked",          "shutdown",         "closed"};
   return texts[static_cast<std::size_t>(reason)];
 }
 

@@ -7,15 +7,19 @@
 //   return loop.run();
 //
 // What happens when something runs out (each row is counted in ServerCounters and tested):
-//   connections   the longest idle connection is closed for the new one, then a silent one, a head that takes longer than a second, a body or
+//   connections   the longest idle connection is closed for the new one, then a silent one, a slow handshake, a head that takes longer than a second, a body or
 //                 an answer that stands still for three; if there is none, `overload` decides: park the listener (the
-//                 kernel queues) or answer 503 and close. The reserved slots are for listeners marked `owner`.
+//                 kernel queues) or answer 503 and close (over TLS: only close). The reserved slots are for listeners marked `owner`.
 //   exchanges     a connection that wakes while every exchange is busy stays unread, its deadline running, until one comes back
 //   input buffer  a head that does not fit: 431. A collected body that does not fit: 413
 //   fields        431
 //   output buffer the handler is asked to wait (Next::write_body); one that cannot is cut off (CloseReason::answer_overflow)
 //   descriptors   the listener rests for 5 ms, doubling up to 1 s
 //   listeners     listen() fails with ListenError::too_many
+//   TLS sessions  (ListenConfig::tls; there may be fewer than connections) the longest idle TLS connection is closed for the new one, then
+//                 others as for connections; if there is none, the new one waits, accepted and unread, its handshake deadline running
+//   handshakes    one that has not come to its end for two seconds is closed for the next, if it is its client who keeps it waiting; if there is none,
+//                 the next one waits as above, first in first out. Owner listeners have reserved ones of both
 #pragma once
 
 #include <array>
@@ -34,6 +38,7 @@
 #include "stack/http/server_stats.hpp"
 #include "stack/http/server_storage.hpp"
 #include "stack/net/loop.hpp"
+#include "stack/tls/server_context.hpp"
 
 namespace pollux::http {
 
@@ -81,12 +86,16 @@ struct ServerConfig {
   bool answer_options_star = true;             // OPTIONS * is answered here, with 200; false: the router sees it
   bool answer_head_timeout = false;            // 408 instead of silence when a head was begun and does not come
   net::Callback<const ConnEvent&> on_state{};  // net/http: ConnState
-  net::Callback<std::string_view> log{};       // one line for what a person should know: accept errors, lost answers
+  net::Callback<std::string_view>
+      log{};  // one line for what a person should know: accept errors, failed handshakes, lost answers
 };
 
 struct ListenConfig {
   port::Endpoint endpoint;
   bool owner = false;  // connections of this listener may use the reserved slots
+  // Connections of this listener speak TLS with these certificates. Started already (ENSURE); must outlive the server, and the streams
+  // that handlers have taken over.
+  tls::ServerContext* tls = nullptr;
   std::uint16_t backlog = 511;
   bool reuse_port = false;
   bool free_bind = false;
@@ -119,7 +128,8 @@ class Server final : private net::Driver {
   // Starts listening; the address it really got. May be called several times.
   port::Result<port::Address, ListenError> listen(const ListenConfig& config) noexcept;
   // The same for a listening socket somebody else made (systemd's LISTEN_FDS).
-  port::Result<port::Address, ListenError> listen(port::Socket listener, bool owner = false) noexcept;
+  port::Result<port::Address, ListenError> listen(port::Socket listener, bool owner = false,
+                                                  tls::ServerContext* tls = nullptr) noexcept;
 
   // Graceful end (net/http: Shutdown): listeners close now, idle connections too; requests in progress get their answer with
   // "Connection: close". `done` is called, in a turn, when the last connection has ended or at the deadline (what is left then keeps going
@@ -200,16 +210,28 @@ class Server final : private net::Driver {
   void work(port::Time now) override;
 
   // listeners
-  port::Result<port::Address, ListenError> add_listener(port::Socket socket, bool owner) noexcept;
+  port::Result<port::Address, ListenError> add_listener(port::Socket socket, bool owner,
+                                                        tls::ServerContext* tls) noexcept;
   void close_listeners() noexcept;
   [[nodiscard]] bool can_accept(const Listener& listener) noexcept;
   [[nodiscard]] bool has_slot(const Listener& listener) const noexcept;
-  [[nodiscard]] ServerConn* find_victim() const noexcept;
-  [[nodiscard]] ServerConn* find_slow_head() const noexcept;
-  [[nodiscard]] ServerConn* find_slow_transfer() const noexcept;
+  // Those that hold a session of `context`; nullptr: any.
+  [[nodiscard]] ServerConn* find_victim(const tls::ServerContext* context = nullptr) const noexcept;
+  [[nodiscard]] ServerConn* find_slow_handshake(const tls::ServerContext* context) const noexcept;
+  [[nodiscard]] ServerConn* find_slow_head(const tls::ServerContext* context = nullptr) const noexcept;
+  [[nodiscard]] ServerConn* find_slow_transfer(const tls::ServerContext* context) const noexcept;
   void accept_from(Listener& listener) noexcept;
   void accept_error(Listener& listener, port::Error error) noexcept;
-  void turn_away(port::Socket socket, const port::Address& peer) noexcept;
+  void turn_away(const Listener& listener, port::Socket socket, const port::Address& peer) noexcept;
+
+  // TLS
+  void prepare_handshakes(net::PollSet& set) noexcept;
+  void queue_handshake(ServerConn& conn) noexcept;
+  void go_on_with_handshakes() noexcept;
+  void admit_waiting() noexcept;
+  [[nodiscard]] bool admit(ServerConn& conn) noexcept;
+  [[nodiscard]] bool make_way(const tls::ServerContext& context, bool owner) noexcept;
+  void read_pending() noexcept;
 
   // connections
   void prepare_idle(IdleList& list, net::PollSet& set, port::Time now) noexcept;
@@ -228,6 +250,7 @@ class Server final : private net::Driver {
   [[nodiscard]] std::string_view check_quiet(const Places& list, Place place,
                                              std::size_t& exchanges_held) const noexcept;
   [[nodiscard]] std::string_view check_active(std::size_t& exchanges_held) const noexcept;
+  [[nodiscard]] std::string_view check_handshakes() const noexcept;
   void record_close(const ServerConn& conn, CloseReason reason) noexcept;
   void notify(ConnState state, const ServerConn& conn) noexcept;
   void log(std::string_view text) noexcept;
@@ -254,12 +277,15 @@ class Server final : private net::Driver {
   base::Pool<ServerConn> conns_;
   base::Pool<Exchange, base::Lifetime::resident> exchanges_;
   base::Pool<Listener> listeners_;
-  IdleList fresh_;  // connected and silent so far
-  IdleList idle_;   // between requests
-  Places active_;   // everything else that is alive
-  Places ended_;    // to be swept at the end of the turn
-  Queue run_;       // something in their buffers to go on with
-  Queue waiting_;   // readable, waiting for an exchange, first in first out
+  Places handshaking_;  // TLS before the first request, oldest first: their deadlines come in this order
+  IdleList fresh_;      // connected and silent so far
+  IdleList idle_;       // between requests
+  Places active_;       // everything else that is alive
+  Places ended_;        // to be swept at the end of the turn
+  Queue run_;           // something in their buffers to go on with
+  Queue waiting_;       // readable, waiting for an exchange, first in first out
+  Queue admissions_;    // TLS: readable, waiting for a session and a handshake, first in first out
+  Queue handshakes_;    // TLS: handshakes that can go on
   ServerCounters counters_{};
   std::uint64_t close_count_ = 0;                 // the next record's place in the ring, never wrapped
   port::Time next_deadline_ = port::never;        // the earliest of all connections when this turn began
@@ -277,6 +303,7 @@ class Server final : private net::Driver {
   bool close_wanted_ = false;
   bool can_park_ = true;
   bool was_full_ = false;
+  bool has_pending_reads_ = false;  // something to receive is inside TLS: no event of a socket will tell
 };
 
 }  // namespace pollux::http

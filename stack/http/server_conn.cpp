@@ -1,5 +1,6 @@
 // A connection's events and states. What follows from a head is in server_conn_read.cpp, the handler's calls are in server_conn_handle.cpp, its
-// answer in server_conn_answer.cpp and server_conn_send.cpp, deadlines in server_conn_deadline.cpp.
+// answer in server_conn_answer.cpp and server_conn_send.cpp, deadlines in server_conn_deadline.cpp, TLS before the first request in
+// server_handshake.cpp.
 
 #include "stack/http/server_conn.hpp"
 
@@ -26,7 +27,8 @@ constexpr unsigned bit(State state) {
 }
 
 // Which states may follow each state.
-constexpr std::array<unsigned, 7> allowed{
+constexpr std::array<unsigned, 8> allowed{
+    /* handshaking */ bit(State::idle) | bit(State::lingering) | bit(State::closing),
     /* idle */ bit(State::reading) | bit(State::waiting) | bit(State::closing),
     /* waiting */ bit(State::idle) | bit(State::reading) | bit(State::closing),
     /* reading */ bit(State::idle) | bit(State::handling) | bit(State::finishing) | bit(State::closing),
@@ -72,9 +74,17 @@ void Exchange::begin_request() noexcept {
   reader.start();
 }
 
-ServerConn::ServerConn(Server& server, net::Stream stream, const port::Address& remote, std::uint8_t listener,
-                       port::Time now) noexcept
-    : server_{server}, stream_{stream}, remote_{remote}, since_{now}, accepted_at_{now}, listener_{listener} {}
+ServerConn::ServerConn(Server& server, net::Stream stream, const port::Address& remote, const Listener& listener,
+                       std::uint8_t number, port::Time now) noexcept
+    : server_{server},
+      stream_{stream},
+      tls_{listener.tls},
+      remote_{remote},
+      since_{now},
+      accepted_at_{now},
+      state_{listener.tls != nullptr ? State::handshaking : State::idle},
+      listener_{number},
+      is_owner_{listener.owner} {}
 
 port::Time ServerConn::now() const noexcept {
   return server_.config_.loop.now();
@@ -90,9 +100,14 @@ void ServerConn::enter(State state) noexcept {
 port::Events ServerConn::interest() const noexcept {
   port::Events wanted = port::Events::none;
   switch (state_) {
+    case State::handshaking:
+      return queue.is_linked ? wanted : port::Events::readable;
     case State::idle:
-    case State::lingering:
       return port::Events::readable;
+    case State::lingering:
+      // Still TLS: its last word is not out.
+      wanted = stream_.is_tls() ? port::Events::writable : port::Events::none;
+      return input_ended_ ? wanted : wanted | port::Events::readable;
     case State::waiting:
     case State::closing:
       return wanted;
@@ -116,6 +131,13 @@ void ServerConn::on_ready(port::Events events) noexcept {
   switch (state_) {
     case State::closing:
       return;
+    case State::handshaking:
+      if (broken && !stream_.is_tls()) {
+        close(CloseReason::peer_reset);
+      } else if (!queue.is_linked) {
+        server_.queue_handshake(*this);
+      }
+      return;
     case State::waiting:
       if (broken) {
         close(CloseReason::peer_reset);
@@ -132,7 +154,9 @@ void ServerConn::on_ready(port::Events events) noexcept {
     case State::finishing:
       break;
   }
-  if (port::has(interest(), port::Events::readable) && (port::has(events, port::Events::readable) || broken)) {
+  const port::Events wanted = interest();
+  events = stream_.from_poll(events, wanted);
+  if (port::has(wanted, port::Events::readable) && (port::has(events, port::Events::readable) || broken)) {
     receive();
     if (state_ == State::closing) {
       return;
@@ -236,6 +260,13 @@ void ServerConn::give(Exchange& exchange) noexcept {
 }
 
 void ServerConn::linger_on() noexcept {
+  if (stream_.is_tls() && finish_sending() && input_ended_) {
+    close(leave_reason_);
+    return;
+  }
+  if (input_ended_) {
+    return;
+  }
   std::array<char, 2048> scratch;
   for (int i = 0; i < 16; ++i) {
     const net::StreamResult result = stream_.recv(scratch);
@@ -244,7 +275,9 @@ void ServerConn::linger_on() noexcept {
       server_.counters_.bytes_in += result.size;
       continue;
     }
-    if (result.status == net::StreamStatus::end || result.status == net::StreamStatus::failed) {
+    if (result.status == net::StreamStatus::end && stream_.is_tls()) {
+      input_ended_ = true;  // our last word is not out yet
+    } else if (result.status == net::StreamStatus::end || result.status == net::StreamStatus::failed) {
       close(leave_reason_);
     }
     return;
@@ -259,6 +292,7 @@ bool ServerConn::run() noexcept {
     const std::uint32_t served = requests_;
     bool moved = false;
     switch (state_) {
+      case State::handshaking:
       case State::idle:
       case State::waiting:
       case State::lingering:
@@ -313,11 +347,24 @@ void ServerConn::become_idle() noexcept {
   server_.put(*this, Server::Place::idle);
   refresh_deadline();
   server_.notify(ConnState::idle, *this);
+  if (stream_.has_pending() && state_ == State::idle) {
+    receive();  // no event of the socket will tell; the exchange that was given back above is there for it
+  }
 }
 
 // Nothing more can be sent: the client has gone, or the answer cannot be completed.
 void ServerConn::close_lost() noexcept {
   close(exchange_->progress.source_failed ? CloseReason::aborted : CloseReason::peer_reset);
+}
+
+// The client has got, or will get, only a part of an answer.
+bool ServerConn::is_answer_cut() const noexcept {
+  if (exchange_ == nullptr) {
+    return false;
+  }
+  const wire::MessageWriter::State state = exchange_->writer.state();
+  return !exchange_->out.is_empty() || exchange_->tail.kind != Tail::Kind::none || exchange_->progress.truncated ||
+         (state != wire::MessageWriter::State::idle && state != wire::MessageWriter::State::complete);
 }
 
 // Ends the connection at once. A handler that was promised another call gets its last one.
@@ -326,6 +373,7 @@ void ServerConn::close(CloseReason reason) noexcept {
     return;
   }
   server_.dequeue(*this);
+  const bool is_cut = stream_.is_tls() && is_answer_cut();
   if (exchange_ != nullptr) {
     exchange_->lost = true;
     Progress& progress = exchange_->progress;
@@ -344,7 +392,11 @@ void ServerConn::close(CloseReason reason) noexcept {
   const bool was_waiting = state_ == State::waiting;
   ENSURE(!was_waiting || !queue.is_linked);
   enter(State::closing);
-  stream_.close();
+  if (is_cut) {
+    stream_.abort();
+  } else {
+    stream_.close();
+  }
   release_exchange();
   server_.record_close(*this, reason);
   server_.put(*this, Server::Place::ended);

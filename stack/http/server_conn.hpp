@@ -4,10 +4,11 @@
 // fewer (ServerLimits::exchanges). A connection holds an exchange from the first byte of a request to the last of its answer.
 //
 //   free -> idle -> reading -> handling -> finishing -> idle ...
-//            |         |          |            |
-//            |         v          v            v
-//            |      waiting    hijacked     lingering -> closing -> free        (any -> closing)
-//            +-> closing
+//    |       ^ |       |          |            |
+//    | TLS   | |       v          v            v
+//    |       | |    waiting    hijacked     lingering -> closing -> free        (any -> closing)
+//    v       | +-> closing                     ^
+//   handshaking -------------------------------+ refused
 //
 // This is the inside of Server; handlers see Request and ResponseWriter.
 #pragma once
@@ -25,12 +26,14 @@
 #include "stack/http/response_writer.hpp"
 #include "stack/http/server_stats.hpp"
 #include "stack/net/stream.hpp"
+#include "stack/tls/server_context.hpp"
 #include "stack/wire/message_reader.hpp"
 #include "stack/wire/message_writer.hpp"
 
 namespace pollux::http {
 
 class Server;
+struct Listener;
 
 // What follows the output buffer: bytes that are sent without passing through it, or made when there is room.
 struct Tail {
@@ -116,17 +119,19 @@ struct Exchange {
 class ServerConn {
  public:
   enum class State : std::uint8_t {
-    idle,       // between requests, or new; no exchange
-    waiting,    // readable, but every exchange is busy; in the server's queue
-    reading,    // a head, or a collected body, is coming
-    handling,   // the handler has been called and will be called again
-    finishing,  // the handler is done; the answer goes out, what is left of the body comes in
-    lingering,  // our direction is finished; reading until the client's is
-    closing,    // over; the slot is freed at the end of the turn
+    handshaking,  // TLS: silent so far, or waiting for a session, or in the handshake
+    idle,         // between requests, or new; no exchange
+    waiting,      // readable, but every exchange is busy; in the server's queue
+    reading,      // a head, or a collected body, is coming
+    handling,     // the handler has been called and will be called again
+    finishing,    // the handler is done; the answer goes out, what is left of the body comes in
+    lingering,    // our direction is finished; reading until the client's is
+    closing,      // over; the slot is freed at the end of the turn
   };
 
-  ServerConn(Server& server, net::Stream stream, const port::Address& remote, std::uint8_t listener,
-             port::Time now) noexcept;
+  // Of a connection that `listener` (whose number is `number`) has accepted.
+  ServerConn(Server& server, net::Stream stream, const port::Address& remote, const Listener& listener,
+             std::uint8_t number, port::Time now) noexcept;
 
   // ---- events, called by Server
   void on_ready(port::Events events) noexcept;
@@ -135,7 +140,12 @@ class ServerConn {
   [[nodiscard]] bool run() noexcept;
   // An exchange has come back and it is this connection's turn.
   void give(Exchange& exchange) noexcept;
+  // TLS: a session is lent; the handshake begins.
+  void begin_handshake(tls::Session& session) noexcept;
+  // Goes on with the handshake as far as the socket allows. True: this turn's time for handshakes is over.
+  [[nodiscard]] bool shake_hands() noexcept;
   void close(CloseReason reason) noexcept;
+  // What it wants of its stream: net::Stream::to_poll() makes events of the socket of it.
   [[nodiscard]] port::Events interest() const noexcept;
 
   [[nodiscard]] State state() const noexcept { return state_; }
@@ -149,6 +159,17 @@ class ServerConn {
   // A head has been begun, and nothing of an earlier answer is left to be sent.
   [[nodiscard]] bool is_reading_head() const noexcept {
     return state_ == State::reading && !is_head_whole() && exchange_->out.is_empty();
+  }
+  // Nothing has come that was not answered.
+  [[nodiscard]] bool is_silent() const noexcept {
+    return state_ == State::idle || (state_ == State::handshaking && !stream_.is_tls() && !queue.is_linked);
+  }
+  // Of a TLS connection: its listener's; nullptr: a plain one.
+  [[nodiscard]] tls::ServerContext* tls() const noexcept { return tls_; }
+  [[nodiscard]] bool is_owner() const noexcept { return is_owner_; }
+  // It holds one of the sessions of `context`. nullptr stands for any connection, TLS or not.
+  [[nodiscard]] bool holds_session_of(const tls::ServerContext* context) const noexcept {
+    return context == nullptr || (tls_ == context && stream_.is_tls());
   }
 
   // Since when a body or an answer has been too slow to keep its slot while others wait for one; `never` if it is not.
@@ -175,8 +196,8 @@ class ServerConn {
   void refresh_deadline() noexcept;
 
   base::ListLink<ServerConn> place;  // one of the server's lists, named by `placed`
-  base::ListLink<ServerConn> queue;  // run queue, or the queue for exchanges
-  enum class Place : std::uint8_t { none, fresh, idle, active, ended };
+  base::ListLink<ServerConn> queue;  // one of the server's queues, which one follows from the state
+  enum class Place : std::uint8_t { none, handshaking, fresh, idle, active, ended };
   Place placed = Place::none;
   std::uint32_t placed_turn = 0;  // the loop's turn in which that was
 
@@ -188,6 +209,12 @@ class ServerConn {
   void enter(State state) noexcept;
   [[nodiscard]] port::Time now() const noexcept;
   void release_exchange() noexcept;
+
+  // TLS
+  void handshake_over() noexcept;
+  void handshake_failed() noexcept;
+  [[nodiscard]] bool finish_sending() noexcept;
+  [[nodiscard]] bool is_answer_cut() const noexcept;
 
   // reading
   void receive() noexcept;
@@ -228,12 +255,14 @@ class ServerConn {
   void end_tail() noexcept;
   void end_exchange() noexcept;
   void leave(CloseReason reason) noexcept;
+  void linger(CloseReason reason) noexcept;
   void close_lost() noexcept;
   void become_idle() noexcept;
   void count_answer() noexcept;
 
   Server& server_;
   net::Stream stream_;
+  tls::ServerContext* tls_ = nullptr;
   Exchange* exchange_ = nullptr;
   port::Address remote_;
   port::Time since_;  // start of the present state
@@ -242,12 +271,14 @@ class ServerConn {
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
   std::uint32_t requests_ = 0;
-  State state_ = State::idle;
+  State state_;
   CloseReason leave_reason_ = CloseReason::client_closed;  // why it is left once the answer is out
   std::uint8_t listener_ = 0;
   bool input_ended_ = false;  // the client finished its direction
   bool body_before_ = true;   // the previous request had a body, or there was none: empty lines may precede the next
   bool parked_ = false;       // with the port, out of the poll set
+  bool is_owner_ = false;     // of an owner listener
+  bool has_waited_ = false;   // for a session or a handshake: counted once
 };
 
 }  // namespace pollux::http

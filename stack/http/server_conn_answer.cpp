@@ -618,14 +618,37 @@ void ServerConn::leave(CloseReason reason) noexcept {
   Exchange& exchange = *exchange_;
   const wire::Framing& framing = exchange.reader.framing();
   const bool unread = !body_is_over() || framing.must_close || (exchange.progress.head_whole && framing.keep_alive);
-  if (input_ended_ || !(exchange.progress.linger || unread)) {
+  const bool stays = !input_ended_ && (exchange.progress.linger || unread);
+  if (!stays && !stream_.is_tls()) {
     close(reason);
     return;
   }
-  leave_reason_ = reason;
-  stream_.shutdown_send();
+  if (exchange.progress.truncated && stream_.is_tls()) {
+    stream_.drop_tls();  // without its last word: the client has to notice that something is missing
+  }
+  if (finish_sending() && !stays) {
+    close(reason);
+    return;
+  }
   end_tail();
   release_exchange();
+  linger(reason);
+}
+
+// Ends our direction. False: TLS has to say its last word first, when the socket takes it. Afterwards nothing that comes is looked at any
+// more, so the session goes back for somebody else.
+bool ServerConn::finish_sending() noexcept {
+  if (stream_.shutdown_send() == net::StreamStatus::want_write) {
+    return false;
+  }
+  if (stream_.is_tls()) {
+    stream_.drop_tls();
+  }
+  return true;
+}
+
+void ServerConn::linger(CloseReason reason) noexcept {
+  leave_reason_ = reason;
   enter(State::lingering);
   since_ = now();
   server_.put(*this, Server::Place::active);

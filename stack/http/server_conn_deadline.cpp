@@ -11,6 +11,9 @@ void ServerConn::on_deadline() noexcept {
   switch (state_) {
     case State::closing:
       return;
+    case State::handshaking:
+      close(server_.shutting_down_ ? CloseReason::shutdown : CloseReason::handshake_timeout);
+      return;
     case State::idle:
       close(requests_ == 0 ? (server_.shutting_down_ ? CloseReason::shutdown : CloseReason::head_timeout)
                            : CloseReason::idle_timeout);
@@ -112,6 +115,12 @@ void ServerConn::refresh_deadline() noexcept {
   const ServerTimeouts& timeouts = server_.config_.timeouts;
   deadline_ = port::never;
   switch (state_) {
+    case State::handshaking:
+      deadline_ = port::deadline_after(accepted_at_, timeouts.handshake);
+      if (server_.shutting_down_) {
+        deadline_ = port::earliest(deadline_, accepted_at_ + 5s);
+      }
+      return;
     case State::idle:
       deadline_ = port::deadline_after(since_, requests_ == 0 ? timeouts.read_head : timeouts.idle);
       if (server_.shutting_down_ && requests_ == 0) {

@@ -32,6 +32,7 @@ bool ServerConn::wants_body() const noexcept {
       return progress.suspended && progress.next == Next::read_body && !body_is_over();
     case State::finishing:
       return !progress.close_after && !body_is_over();
+    case State::handshaking:
     case State::idle:
     case State::waiting:
     case State::lingering:

@@ -12,6 +12,7 @@
 #include "stack/http/limits.hpp"
 #include "stack/http/server_conn.hpp"
 #include "stack/http/server_stats.hpp"
+#include "stack/tls/server_context.hpp"
 #include "stack/wire/head.hpp"
 
 namespace pollux::http {
@@ -23,6 +24,7 @@ struct Listener {
   port::Time rests_until{};  // after an accept error
   port::Duration rest{};     // the next rest: 5 ms doubling to 1 s
   bool owner = false;
+  tls::ServerContext* tls = nullptr;  // its connections speak TLS
 };
 
 struct ServerMemory {
