@@ -36,6 +36,11 @@ namespace pollux::base {
   return c == ' ' || c == '\t';
 }
 
+// As the member of string_view, which needs libstdc++ in a build without optimisation.
+[[nodiscard]] constexpr bool starts_with(std::string_view text, std::string_view prefix) noexcept {
+  return text.size() >= prefix.size() && std::string_view{text.data(), prefix.size()} == prefix;
+}
+
 // Equal but for the case of ASCII letters.
 [[nodiscard]] constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) {

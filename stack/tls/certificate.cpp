@@ -54,13 +54,13 @@ port::Result<CertificateInfo, Error> read_certificate(Library& library, std::str
 }
 
 port::Result<Digest, Error> parse_pin(std::string_view text) noexcept {
-  if (text.size() != pin_text_size || !text.starts_with(pin_prefix)) {
+  if (text.size() != pin_text_size || !base::starts_with(text, pin_prefix)) {
     return port::Failure{Error::pin_syntax};
   }
   Digest digest{};
   std::size_t size = 0;
   Base64Decoder base64;
-  for (const char c : text.substr(pin_prefix.size())) {
+  for (const char c : std::string_view{text.data() + pin_prefix.size(), text.size() - pin_prefix.size()}) {
     std::byte value{};
     bool has_byte = false;
     if (!base64.put(c, value, has_byte) || (has_byte && size == digest.size())) {

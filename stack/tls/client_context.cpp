@@ -274,6 +274,9 @@ int SessionHooks::verify_client(void* object, mbedtls_x509_crt* certificate, int
     *flags &= ~static_cast<std::uint32_t>(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
   }
   if (depth == 0) {
+    if (is_trusted_itself(config.trust, *certificate)) {
+      *flags &= ~static_cast<std::uint32_t>(MBEDTLS_X509_BADCERT_NOT_TRUSTED);
+    }
     ConnectionInfo& info = session.info_;
     read_info(*certificate, info.peer);
     info.has_peer = true;

@@ -242,7 +242,8 @@ std::string_view describe(const ErrorInfo& info, std::span<char> out) noexcept {
   std::array<char, sentence_max> text{};
   base::TextWriter writer{text};
   put_sentence(info, writer);
-  const std::string_view sentence = writer.view().substr(0, out.size());
+  const std::string_view whole = writer.view();
+  const std::string_view sentence{whole.data(), std::min(whole.size(), out.size())};
   std::copy(sentence.begin(), sentence.end(), out.begin());
   return {out.data(), sentence.size()};
 }

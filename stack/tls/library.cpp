@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "port/ensure.hpp"
+#include "stack/base/text.hpp"
 #include "stack/tls/mbedtls.hpp"
 
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000 && defined(MBEDTLS_PSA_CRYPTO_C)
@@ -167,7 +168,7 @@ std::string_view Library::version() noexcept {
   }
   std::string_view version{text.data()};
   // 2.28 writes "mbed TLS".
-  if (version.starts_with("mbed")) {
+  if (base::starts_with(version, "mbed")) {
     text[0] = 'M';
   }
   return version;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "port/ensure.hpp"
+#include "stack/base/text.hpp"
 
 namespace pollux::tls {
 namespace {
@@ -89,13 +90,13 @@ PemReader::Line PemReader::line_so_far() const noexcept {
   if (!line.ends_with(dashes)) {
     return Line::none;
   }
-  if (line.starts_with(end_mark) && line.size() > end_mark.size() + dashes.size()) {
+  if (base::starts_with(line, end_mark) && line.size() > end_mark.size() + dashes.size()) {
     return Line::end;
   }
-  if (!line.starts_with(begin_mark) || line.size() <= begin_mark.size() + dashes.size()) {
+  if (!base::starts_with(line, begin_mark) || line.size() <= begin_mark.size() + dashes.size()) {
     return Line::none;
   }
-  const std::string_view label = line.substr(begin_mark.size(), line.size() - begin_mark.size() - dashes.size());
+  const std::string_view label{line.data() + begin_mark.size(), line.size() - begin_mark.size() - dashes.size()};
   const bool is_ours =
       is_any_key_ ? label == "PRIVATE KEY" || label == "EC PRIVATE KEY" || label == "RSA PRIVATE KEY" : label == label_;
   return is_ours ? Line::begin_ours : Line::begin_other;

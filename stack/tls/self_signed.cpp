@@ -56,7 +56,7 @@ bool is_dns_name(std::string_view name) noexcept {
   if (name.empty() || name.size() > dns_name_max) {
     return false;
   }
-  if (name.starts_with("*.")) {
+  if (base::starts_with(name, "*.")) {
     name.remove_prefix(2);
   }
   char before = '.';
@@ -173,7 +173,7 @@ int set_serial(Library& library, mbedtls_x509write_cert& certificate) noexcept {
 int set_subject(mbedtls_x509write_cert& certificate, std::string_view common_name) noexcept {
   std::array<char, common_name_max + 4> text{};
   base::TextWriter writer{std::span{text}.first(text.size() - 1)};
-  writer.put("CN=").put(common_name.substr(0, common_name_max));
+  writer.put("CN=").put({common_name.data(), std::min(common_name.size(), common_name_max)});
   const int code = mbedtls_x509write_crt_set_subject_name(&certificate, text.data());
   return code == 0 ? mbedtls_x509write_crt_set_issuer_name(&certificate, text.data()) : code;
 }

@@ -279,6 +279,9 @@ int SessionHooks::choose_certificate(void*, mbedtls_ssl_context* ssl, const unsi
 // The client's certificate. `request` lets a client have none, but not a bad one.
 int SessionHooks::verify_server(void* object, mbedtls_x509_crt* certificate, int depth, std::uint32_t* flags) noexcept {
   Session& session = *static_cast<Session*>(object);
+  if (depth == 0 && is_trusted_itself(static_cast<ServerContext&>(*session.owner_).config().client_ca, *certificate)) {
+    *flags &= ~static_cast<std::uint32_t>(MBEDTLS_X509_BADCERT_NOT_TRUSTED);
+  }
   note(session, *certificate, error_of_flags(*flags, is_own_issuer(*certificate)));
   if (depth == 0) {
     read_info(*certificate, session.info_.peer);

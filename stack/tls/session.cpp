@@ -4,6 +4,7 @@
 #include <array>
 
 #include "port/ensure.hpp"
+#include "stack/base/text.hpp"
 #include "stack/tls/session_hooks.hpp"
 
 namespace pollux::tls {
@@ -34,14 +35,10 @@ constexpr std::size_t record_header_size = 5;
 constexpr char record_alert = 0x15;
 constexpr char record_handshake = 0x16;
 
-bool starts_with(std::string_view text, std::string_view prefix) noexcept {
-  return text.size() >= prefix.size() && std::equal(prefix.begin(), prefix.end(), text.begin());
-}
-
 bool is_http_request(std::string_view text) noexcept {
   // The first five bytes, as net/http looks at them.
-  return starts_with(text, "GET /") || starts_with(text, "HEAD ") || starts_with(text, "POST ") ||
-         starts_with(text, "PUT /") || starts_with(text, "OPTIO");
+  return base::starts_with(text, "GET /") || base::starts_with(text, "HEAD ") || base::starts_with(text, "POST ") ||
+         base::starts_with(text, "PUT /") || base::starts_with(text, "OPTIO");
 }
 
 int write_nothing(mbedtls_ssl_context* ssl) noexcept {
@@ -122,7 +119,7 @@ int SessionHooks::receive(void* object, unsigned char* buffer, std::size_t size)
         session.first_bytes_seen_ = true;
       } else if (staged >= record_header_size || session.socket_ended_) {
         session.first_bytes_seen_ = true;
-        const bool is_plain = session.is_server_ ? is_http_request(text) : starts_with(text, "HTTP/");
+        const bool is_plain = session.is_server_ ? is_http_request(text) : base::starts_with(text, "HTTP/");
         session.error_.error =
             is_plain ? (session.is_server_ ? Error::plain_http : Error::peer_is_plain) : Error::protocol;
         return MBEDTLS_ERR_SSL_INVALID_RECORD;
@@ -202,6 +199,11 @@ bool SessionHooks::is_own_issuer(const mbedtls_x509_crt& certificate) noexcept {
   const mbedtls_x509_buf& subject = certificate.subject_raw;
   const mbedtls_x509_buf& issuer = certificate.issuer_raw;
   return subject.len == issuer.len && std::equal(subject.p, subject.p + subject.len, issuer.p);
+}
+
+bool SessionHooks::is_trusted_itself(const TrustStore* trust, const mbedtls_x509_crt& certificate) noexcept {
+  return trust != nullptr && is_own_issuer(certificate) &&
+         trust->contains({reinterpret_cast<const std::byte*>(certificate.raw.p), certificate.raw.len});
 }
 
 // ---- states

@@ -18,6 +18,8 @@ struct SessionHooks {
   static int send(void* session, const unsigned char* buffer, std::size_t size) noexcept;
   static void note(Session& session, const mbedtls_x509_crt& certificate, Error error) noexcept;
   [[nodiscard]] static bool is_own_issuer(const mbedtls_x509_crt& certificate) noexcept;
+  // A leaf that signed itself and is one of `trust`: mbedTLS looks for issuers there, and for this one it does not (TrustStore::contains).
+  [[nodiscard]] static bool is_trusted_itself(const TrustStore* trust, const mbedtls_x509_crt& certificate) noexcept;
   // mbedtls_ssl_set_verify, of a server's session and of a client's.
   static int verify_client(void* session, mbedtls_x509_crt* certificate, int depth, std::uint32_t* flags) noexcept;
   static int verify_server(void* session, mbedtls_x509_crt* certificate, int depth, std::uint32_t* flags) noexcept;

@@ -154,7 +154,7 @@ constexpr int dns_name_tag = 0x82;
 constexpr int ip_address_tag = 0x87;
 
 std::string_view without_end_dot(std::string_view name) noexcept {
-  return name.ends_with('.') ? name.substr(0, name.size() - 1) : name;
+  return name.ends_with('.') ? std::string_view{name.data(), name.size() - 1} : name;
 }
 
 bool dns_name_matches(std::string_view pattern, std::string_view host) noexcept {
@@ -162,15 +162,15 @@ bool dns_name_matches(std::string_view pattern, std::string_view host) noexcept 
   if (pattern.empty() || host.empty()) {
     return false;
   }
-  if (!pattern.starts_with("*.")) {
+  if (!base::starts_with(pattern, "*.")) {
     return base::equal_ignoring_case(pattern, host);
   }
-  const std::string_view rest = pattern.substr(1);  // ".example.com"
+  const std::string_view rest{pattern.data() + 1, pattern.size() - 1};  // ".example.com"
   const std::size_t dot = host.find('.');
-  if (rest.substr(1).find('.') == std::string_view::npos || dot == std::string_view::npos || dot == 0) {
+  if (rest.find('.', 1) == std::string_view::npos || dot == std::string_view::npos || dot == 0) {
     return false;
   }
-  return base::equal_ignoring_case(rest, host.substr(dot));
+  return base::equal_ignoring_case(rest, {host.data() + dot, host.size() - dot});
 }
 
 bool address_matches(std::span<const std::byte> bytes, const port::Address& address) noexcept {
