@@ -12,6 +12,7 @@
 #define MBEDTLS_PLATFORM_MEMORY
 #define MBEDTLS_MEMORY_BUFFER_ALLOC_C
 #define MBEDTLS_MEMORY_DEBUG /* bytes used and high-water mark; counters only */
+#define MBEDTLS_MEMORY_ALIGN_MULTIPLE 8 /* the default, 4, is less than 64-bit integers and pointers need */
 #define MBEDTLS_PLATFORM_TIME_ALT
 #define MBEDTLS_PLATFORM_MS_TIME_ALT
 #define MBEDTLS_PLATFORM_GMTIME_R_ALT /* the C library's allocates the time zone at its first call */
