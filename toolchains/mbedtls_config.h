@@ -11,7 +11,6 @@
 #define MBEDTLS_PLATFORM_C
 #define MBEDTLS_PLATFORM_MEMORY
 #define MBEDTLS_MEMORY_BUFFER_ALLOC_C
-#define MBEDTLS_MEMORY_ALIGN_MULTIPLE 8 /* of what holds pointers and 64-bit numbers; mbedTLS's own default is 4 */
 #define MBEDTLS_MEMORY_DEBUG /* bytes used and high-water mark; counters only */
 #define MBEDTLS_MEMORY_ALIGN_MULTIPLE 8 /* the default, 4, is less than 64-bit integers and pointers need */
 #define MBEDTLS_PLATFORM_TIME_ALT
