@@ -73,9 +73,11 @@ class PemReader {
 
 inline constexpr std::string_view certificate_label = "CERTIFICATE";
 
-// Whether this is DER and not a text: it begins with a SEQUENCE's tag, which is also the digit 0, and then a length, which is no character.
+// Whether this is DER and not a text: a SEQUENCE's tag, which is also the digit 0, and then either the first byte of a long length, which is no
+// character, or the length of just what follows.
 [[nodiscard]] constexpr bool is_der_text(std::string_view text) noexcept {
-  return text.size() >= 2 && text[0] == '\x30' && (static_cast<unsigned char>(text[1]) >= 0x80 || text[1] < ' ');
+  return text.size() >= 2 && text[0] == '\x30' &&
+         (static_cast<unsigned char>(text[1]) >= 0x80 || static_cast<unsigned char>(text[1]) == text.size() - 2);
 }
 
 }  // namespace pollux::tls

@@ -189,6 +189,13 @@ TEST(Pem, Keys) {
 TEST(Pem, DerIsToldFromText) {
   EXPECT_TRUE(is_der_text("\x30\x82\x01\x02"));
   EXPECT_TRUE(is_der_text(std::string_view{"\x30\x00", 2}));
+  EXPECT_TRUE(
+      is_der_text("\x30\x03"
+                  "abc"))
+      << "a short length, such as that of a P-256 key";
+  EXPECT_FALSE(
+      is_der_text("\x30\x03"
+                  "ab"));
   EXPECT_FALSE(is_der_text("\x30"));
   EXPECT_FALSE(is_der_text(""));
   EXPECT_FALSE(is_der_text("01 a comment"));
