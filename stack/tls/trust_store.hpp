@@ -46,7 +46,7 @@ class TrustStore {
   TrustStore(const TrustStore&) = delete;
   TrustStore& operator=(const TrustStore&) = delete;
 
-  // Adds every certificate of a PEM text, or one in DER. Returns how many of them the store now has (one it had already takes no room again);
+  // Adds every certificate of a PEM text, or one in DER. Returns how many of them the store now has (one it had already needs room only while it is read);
   // what is no certificate between the PEM blocks is passed over, a block that is none is counted in skipped(). Needs no Library with our own
   // build of mbedTLS.
   // Errors: trust_syntax (there is none), trust_full (what fitted stays).
