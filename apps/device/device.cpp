@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "apps/device/access.hpp"
-#include "apps/device/device_json.hpp"
 #include "apps/support/json_read.hpp"
 #include "stack/http/server.hpp"
 
@@ -69,15 +68,23 @@ void Device::status(http::ResponseWriter& writer, http::Request& request) noexce
   answer_json(writer, 200, [this, now](apps::JsonWriter& json) { write_status(json, info_, now); });
 }
 
+ServerFacts Device::facts(const http::Request& request) const noexcept {
+  ServerFacts facts{.server = request.server(),
+                    .documents = documents_.use(),
+                    .started = config_.started,
+                    .server_memory = config_.server_memory,
+                    .loop_memory = config_.loop_memory,
+                    .device_memory = sizeof(Device),
+                    .tls_memory = config_.tls_memory};
+  if (config_.https != nullptr && config_.https->context() != nullptr) {
+    facts.tls = {.context = config_.https->context(), .arena = config_.https->arena_use()};
+  }
+  return facts;
+}
+
 void Device::pollux(http::ResponseWriter& writer, http::Request& request) noexcept {
-  const ServerFacts facts{.server = request.server(),
-                          .documents = documents_.use(),
-                          .started = config_.started,
-                          .server_memory = config_.server_memory,
-                          .loop_memory = config_.loop_memory,
-                          .device_memory = sizeof(Device)};
   const port::WallTime now = request.loop().port().wall_clock();
-  answer_json(writer, 200, [&facts, now](apps::JsonWriter& json) { write_pollux(json, facts, now); });
+  answer_json(writer, 200, [&](apps::JsonWriter& json) { write_pollux(json, facts(request), now); });
 }
 
 void Device::metrics(http::ResponseWriter& writer, http::Request& request) noexcept {
@@ -86,8 +93,7 @@ void Device::metrics(http::ResponseWriter& writer, http::Request& request) noexc
     return;
   }
   read_board_info(config_.roots, info_);
-  write_metrics(document->text(), info_,
-                {.server = request.server(), .documents = documents_.use(), .started = config_.started});
+  write_metrics(document->text(), info_, facts(request), request.loop().port().wall_clock());
   Documents::send(writer, *document, 200, "text/plain; version=0.0.4; charset=utf-8");
 }
 

@@ -15,8 +15,10 @@
 #include "apps/device/answers.hpp"
 #include "apps/device/board_info.hpp"
 #include "apps/device/dashboard.hpp"
+#include "apps/device/device_json.hpp"
 #include "apps/device/firmware.hpp"
 #include "apps/device/leds.hpp"
+#include "apps/support/https.hpp"
 #include "apps/support/json.hpp"
 #include "port/time.hpp"
 #include "stack/http/handler.hpp"
@@ -31,6 +33,8 @@ struct DeviceConfig {
   std::string_view data{};        // directory for firmware, NUL-terminated; empty: uploads are answered 503
   std::size_t server_memory = 0;  // bytes of http::ServerStorage and net::LoopStorage, to be shown
   std::size_t loop_memory = 0;
+  std::size_t tls_memory = 0;
+  const apps::Https* https = nullptr;  // nullptr: there is none
   port::Time started{};
 };
 
@@ -58,6 +62,7 @@ class Device {
   // The answer that `write(apps::JsonWriter&)` makes.
   template <typename Write>
   void answer_json(http::ResponseWriter& writer, int status, Write write) noexcept;
+  [[nodiscard]] ServerFacts facts(const http::Request& request) const noexcept;
   [[nodiscard]] Document* take_document(http::ResponseWriter& writer) noexcept;
   void answer_led(http::ResponseWriter& writer, const Led& led) noexcept;
   [[nodiscard]] http::Next take_firmware(http::ResponseWriter& writer, http::Request& request) noexcept;

@@ -101,6 +101,39 @@ void write_close(apps::JsonWriter& json, const http::CloseRecord& close, port::T
   json.member("reason", http::describe(close.reason)).end_object();
 }
 
+#if POLLUX_TLS
+void write_certificate(apps::JsonWriter& json, const tls::CertificateInfo& info, port::WallTime now) noexcept {
+  json.begin_object().member("subject", info.subject.view()).member("issuer", info.issuer.view());
+  write_time(json, "not_before", {.seconds = info.not_before});
+  write_time(json, "not_after", {.seconds = info.not_after});
+  json.member("days_left", tls::days_to_expiry(info, now));
+  std::array<char, tls::fingerprint_text_size> memory{};
+  json.member("sha256", tls::write_fingerprint(info.fingerprint, memory)).end_object();
+}
+
+void write_tls(apps::JsonWriter& json, const TlsFacts& facts, port::WallTime now) noexcept {
+  if (facts.context == nullptr) {
+    json.null();
+    return;
+  }
+  const tls::ServerTlsCounters& counters = facts.context->counters();
+  json.begin_object().member("handshakes", counters.handshakes).member("resumed", counters.resumed);
+  json.member("failed", counters.failed).member("waited", counters.waited).member("plain_http", counters.plain_http);
+  json.member("reloads", counters.reloads).member("under_way", facts.context->handshakes_under_way());
+  json.key("arena").begin_object().member("used", facts.arena.used).member("used_max", facts.arena.used_max);
+  json.member("size", facts.arena.size).end_object();
+  json.key("certificates").begin_array();
+  for (const tls::CertificateInfo& info : facts.context->certificates()) {
+    write_certificate(json, info, now);
+  }
+  json.end_array().end_object();
+}
+#else
+void write_tls(apps::JsonWriter& json, const TlsFacts&, port::WallTime) noexcept {
+  json.null();
+}
+#endif
+
 }  // namespace
 
 void write_status(apps::JsonWriter& json, const BoardInfo& info, port::WallTime now) noexcept {
@@ -161,9 +194,15 @@ void write_pollux(apps::JsonWriter& json, const ServerFacts& facts, port::WallTi
   write_pool(json, "connections", server.connections());
   write_pool(json, "exchanges", server.exchanges());
   write_pool(json, "documents", facts.documents);
+  if (facts.tls.context != nullptr) {
+    write_pool(json, "TLS sessions", tls_sessions(*facts.tls.context));
+  }
   json.end_array().key("memory").begin_object();
   json.member("server", facts.server_memory).member("loop", facts.loop_memory).member("device", facts.device_memory);
-  json.member("sum", facts.server_memory + facts.loop_memory + facts.device_memory).end_object();
+  json.member("tls", facts.tls_memory);
+  json.member("sum", facts.server_memory + facts.loop_memory + facts.device_memory + facts.tls_memory).end_object();
+  json.key("tls");
+  write_tls(json, facts.tls, time);
   json.key("counters");
   write_counters(json, server.counters());
   json.key("last_closes").begin_array();

@@ -13,8 +13,16 @@
 #include "stack/base/text.hpp"
 #include "stack/http/server.hpp"
 #include "stack/http/server_stats.hpp"
+#include "stack/tls/library.hpp"
+#include "stack/tls/server_context.hpp"
 
 namespace pollux::device {
+
+// nullptr: this server speaks no TLS.
+struct TlsFacts {
+  const tls::ServerContext* context = nullptr;
+  tls::ArenaUse arena{};
+};
 
 // What a question about the program itself is answered from.
 struct ServerFacts {
@@ -24,7 +32,13 @@ struct ServerFacts {
   std::size_t server_memory = 0;  // bytes
   std::size_t loop_memory = 0;
   std::size_t device_memory = 0;
+  std::size_t tls_memory = 0;
+  TlsFacts tls{};
 };
+
+[[nodiscard]] inline http::PoolUse tls_sessions(const tls::ServerContext& context) noexcept {
+  return {.used = context.sessions_used(), .used_max = context.sessions_used_max(), .size = context.sessions_size()};
+}
 
 // How many of the last closes are shown, newest last.
 inline constexpr std::size_t closes_shown_max = 32;
@@ -37,6 +51,7 @@ void write_firmware(apps::JsonWriter& json, const FirmwareInfo& info) noexcept;
 void write_error(apps::JsonWriter& json, const apps::JsonError& error) noexcept;
 
 // The text format of Prometheus, version 0.0.4.
-void write_metrics(base::TextWriter& text, const BoardInfo& info, const ServerFacts& facts) noexcept;
+void write_metrics(base::TextWriter& text, const BoardInfo& info, const ServerFacts& facts,
+                   port::WallTime time) noexcept;
 
 }  // namespace pollux::device

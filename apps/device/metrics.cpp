@@ -116,12 +116,40 @@ void write_server(Metrics& metrics, const ServerFacts& facts) noexcept {
   }
 }
 
+#if POLLUX_TLS
+void write_tls(Metrics& metrics, const TlsFacts& facts, port::WallTime now) noexcept {
+  const tls::ServerTlsCounters& counters = facts.context->counters();
+  write_pool(metrics, "pollux_tls_sessions", "Slots for TLS connections: used now, the most ever used, all.",
+             tls_sessions(*facts.context));
+  metrics.begin("pollux_tls_handshakes_total", "counter", "TLS handshakes, by how they ended.");
+  metrics.sample("kind", "full", counters.handshakes - counters.resumed).sample("kind", "resumed", counters.resumed);
+  metrics.sample("kind", "failed", counters.failed - counters.plain_http);
+  metrics.sample("kind", "plain_http", counters.plain_http);
+  metrics.begin("pollux_tls_waits_total", "counter", "TLS connections that had to wait for their handshake.")
+      .sample(counters.waited);
+  metrics.begin("pollux_tls_arena_bytes", "gauge", "Memory of TLS: used now, the most ever used, all.");
+  metrics.sample("state", "used", std::uint64_t{facts.arena.used});
+  metrics.sample("state", "used_max", std::uint64_t{facts.arena.used_max});
+  metrics.sample("state", "size", std::uint64_t{facts.arena.size});
+  metrics.begin("pollux_tls_certificate_days_left", "gauge", "Days until a certificate expires; negative: since.");
+  for (const tls::CertificateInfo& info : facts.context->certificates()) {
+    metrics.sample("subject", info.subject.view(), static_cast<double>(tls::days_to_expiry(info, now)));
+  }
+}
+#else
+void write_tls(Metrics&, const TlsFacts&, port::WallTime) noexcept {}
+#endif
+
 }  // namespace
 
-void write_metrics(base::TextWriter& text, const BoardInfo& info, const ServerFacts& facts) noexcept {
+void write_metrics(base::TextWriter& text, const BoardInfo& info, const ServerFacts& facts,
+                   port::WallTime time) noexcept {
   Metrics metrics{text};
   write_board(metrics, info);
   write_server(metrics, facts);
+  if (facts.tls.context != nullptr) {
+    write_tls(metrics, facts.tls, time);
+  }
 }
 
 }  // namespace pollux::device

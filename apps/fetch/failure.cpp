@@ -46,6 +46,9 @@ Failure not_connected(const CallError& error, const FailureContext& context, std
 
 Failure timed_out(const CallError& error, const FailureContext& context) {
   const Decimal after{milliseconds(context.elapsed)};
+  if (error.stage == CallStage::handshake) {
+    return {ExitCode::operation_timedout, {"SSL connection timeout after ", after.view(), " milliseconds"}};
+  }
   if (error.stage == CallStage::resolve) {
     return {ExitCode::operation_timedout, {"Resolving timed out after ", after.view(), " milliseconds"}};
   }
@@ -62,7 +65,57 @@ Failure timed_out(const CallError& error, const FailureContext& context) {
           {"Operation timed out after ", after.view(), " milliseconds with ", received.view(), " bytes received"}};
 }
 
+// What a person can do about a certificate that is refused.
+std::string_view advice(tls::Error error, const FailureContext& context) {
+  switch (error) {
+    case tls::Error::unknown_authority:
+    case tls::Error::self_signed:
+      return context.trusts_nobody
+                 ? ". This system has no CA certificates: install them (ca-certificates), or name some with --cacert"
+                 : ". If you know the server, name the certificate that signed its own with --cacert, or its key with "
+                   "--pinnedpubkey";
+    case tls::Error::clock_not_set:
+      return ". A server whose key is known can be asked all the same: --pinnedpubkey";
+    default:
+      return "";
+  }
+}
+
+Failure tls_failed(const CallError& error, const FailureContext& context) {
+  std::array<char, 240> memory;
+  const std::string_view why = tls::describe(error.tls, memory);
+  switch (error.tls.error) {
+    case tls::Error::clock_not_set:
+    case tls::Error::expired:
+    case tls::Error::not_yet_valid:
+    case tls::Error::wrong_name:
+    case tls::Error::unknown_authority:
+    case tls::Error::self_signed:
+    case tls::Error::weak_key:
+    case tls::Error::weak_signature:
+    case tls::Error::wrong_usage:
+    case tls::Error::bad_certificate:
+    case tls::Error::no_certificate:
+      return {ExitCode::peer_failed_verification,
+              {"SSL certificate problem of ", context.host, ": ", why, advice(error.tls.error, context)}};
+    case tls::Error::pin_mismatch:
+      return {ExitCode::ssl_pinnedpubkeynotmatch,
+              {"SSL: public key of ", context.host, " does not match pinned public key"}};
+    default:
+      break;
+  }
+  if (error.stage == CallStage::handshake) {
+    return {ExitCode::ssl_connect_error,
+            {"TLS connect error with ", context.host, ":", Decimal{context.port}.view(), ": ", why}};
+  }
+  return error.stage == CallStage::send ? Failure{ExitCode::send_error, {"TLS send error: ", why}}
+                                        : Failure{ExitCode::recv_error, {"TLS receive error: ", why}};
+}
+
 Failure closed(const CallError& error, const FailureContext& context) {
+  if (error.stage == CallStage::handshake || error.tls.error == tls::Error::truncated) {
+    return tls_failed(error, context);
+  }
   if (error.stage == CallStage::body) {
     if (context.body_size != 0) {
       const std::uint64_t left = context.body_size - context.body_received;
@@ -128,6 +181,38 @@ Failure::Failure(ExitCode code, std::initializer_list<std::string_view> parts) n
   size_ = writer.size();
 }
 
+int verify_result(tls::Error error) noexcept {
+  switch (error) {
+    case tls::Error::clock_not_set:
+    case tls::Error::not_yet_valid:
+      return 9;  // X509_V_ERR_CERT_NOT_YET_VALID
+    case tls::Error::expired:
+      return 10;  // X509_V_ERR_CERT_HAS_EXPIRED
+    case tls::Error::self_signed:
+      return 18;  // X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT
+    case tls::Error::unknown_authority:
+      return 20;  // X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY
+    case tls::Error::wrong_usage:
+      return 26;  // X509_V_ERR_INVALID_PURPOSE
+    case tls::Error::weak_key:
+      return 66;  // X509_V_ERR_EE_KEY_TOO_SMALL
+    case tls::Error::weak_signature:
+      return 68;  // X509_V_ERR_CA_MD_TOO_WEAK
+    case tls::Error::bad_certificate:
+      return 1;  // X509_V_ERR_UNSPECIFIED
+    default:
+      return 0;
+  }
+}
+
+int verify_result(const tls::ConnectionInfo& info) noexcept {
+  if (info.verified) {
+    return 0;
+  }
+  return verify_result(info.peer.subject.view() == info.peer.issuer.view() ? tls::Error::self_signed
+                                                                           : tls::Error::unknown_authority);
+}
+
 Failure failure_from(const CallError& error, const FailureContext& context) noexcept {
   const std::string_view described = http::describe(error.cause);
   switch (error.cause) {
@@ -167,7 +252,7 @@ Failure failure_from(const CallError& error, const FailureContext& context) noex
     case CallCause::proxy_failed:
       return from_proxy(error, context);
     case CallCause::tls:
-      return {ExitCode::ssl_connect_error, described};
+      return tls_failed(error, context);
     case CallCause::source_failed:
     case CallCause::body_mismatch:
       return {ExitCode::read_error, {"Failed to read local data: ", described}};
@@ -181,6 +266,10 @@ Failure failure_from(const CallError& error, const FailureContext& context) noex
       }
       if (is_connecting(error.stage)) {
         return not_connected(error, context, described);
+      }
+      if (error.stage == CallStage::handshake) {
+        return {ExitCode::ssl_connect_error,
+                {"TLS connect error with ", context.host, ":", Decimal{context.port}.view(), ": connection lost"}};
       }
       return error.stage == CallStage::send ? Failure{ExitCode::send_error, "Send failure: connection lost"}
                                             : Failure{ExitCode::recv_error, "Recv failure: Connection reset by peer"};

@@ -9,6 +9,7 @@
 
 #include "port/time.hpp"
 #include "stack/http/call_error.hpp"
+#include "stack/tls/session.hpp"
 
 namespace pollux::fetch {
 
@@ -37,10 +38,13 @@ enum class ExitCode : std::uint8_t {
   got_nothing = 52,
   send_error = 55,
   recv_error = 56,
+  ssl_certproblem = 58,
   peer_failed_verification = 60,
   bad_content_encoding = 61,
   filesize_exceeded = 63,
   send_fail_rewind = 65,
+  ssl_cacert_badfile = 77,
+  ssl_pinnedpubkeynotmatch = 90,
   proxy = 97,
 };
 
@@ -59,7 +63,7 @@ class Failure {
  private:
   ExitCode code_ = ExitCode::ok;
   std::size_t size_ = 0;
-  std::array<char, 320> text_{};
+  std::array<char, 480> text_{};
 };
 
 // What a CallError does not know and its translation needs.
@@ -69,6 +73,7 @@ struct FailureContext {
   std::string_view proxy{};  // the proxy's host; empty: none
   std::uint16_t proxy_port = 0;
   bool is_socks = false;
+  bool trusts_nobody = false;  // this system has no CA certificates, and none were named
   std::string_view scheme = "http";
   bool has_interim = false;  // 1xx heads had come, and no byte behind them
   bool is_chunked = false;
@@ -76,6 +81,12 @@ struct FailureContext {
   std::uint64_t body_received = 0;
   port::Duration elapsed{};  // since the transfer began
 };
+
+// What -w %{ssl_verify_result} shows: OpenSSL's number (x509_vfy.h) of what is wrong with a certificate, as curl does. 0: nothing, or nothing
+// of the certificate itself, as a name that does not match.
+[[nodiscard]] int verify_result(tls::Error error) noexcept;
+// The same for a connection that was made in spite of it (-k).
+[[nodiscard]] int verify_result(const tls::ConnectionInfo& info) noexcept;
 
 [[nodiscard]] Failure failure_from(const http::CallError& error, const FailureContext& context) noexcept;
 

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -34,7 +35,6 @@ constinit net::ResolverStorage<resolver_limits> resolver_storage;
 constinit net::LoopStorage<http::sockets_max(transport_limits) + net::sockets_max(resolver_limits) + 1> loop_storage;
 constinit http::CookieJarStorage<cookies_max, cookie_size> cookie_storage;
 constinit TransferMemory transfer_memory;
-constinit http::Proxy proxy;
 constinit http::ProxySettings proxies;
 
 void say(std::string_view text) {
@@ -106,6 +106,7 @@ http::TransportTimeouts timeouts(const Options& options) {
   // As patient as curl: what is not limited by a flag is not limited, but for the connect.
   return {.total = {},
           .connect = options.connect_timeout,
+          .tls_handshake = options.connect_timeout,
           .proxy = options.connect_timeout,
           .response_header = {},
           .expect_continue = options.expect_timeout,
@@ -145,6 +146,11 @@ int run(const Session& session, const std::vector<Job>& jobs) {
   return status;
 }
 
+// A URL is https, or a redirect may lead there.
+bool may_need_tls(const Options& options, const std::vector<Job>& jobs) {
+  return options.follow || std::any_of(jobs.begin(), jobs.end(), [](const Job& job) { return job.scheme == "https"; });
+}
+
 // -D: opened once, at start; nothing if that fails.
 std::optional<int> open_head_file(const Options& options) {
   if (options.dump_header.empty()) {
@@ -165,7 +171,7 @@ int transfer_all(const Options& options) {
   if (!head_file) {
     return fail(options, {ExitCode::write_error, {"Failed to open ", options.dump_header}});
   }
-  const ProxyChoice choice = choose_proxy(options, proxy, proxies);
+  const ProxyChoice choice = choose_proxy(options, proxies);
   if (choice.failure) {
     return fail(options, choice.failure);
   }
@@ -182,9 +188,19 @@ int transfer_all(const Options& options) {
   if (const Failure failure = pin_names(options, resolver)) {
     return fail(options, failure);
   }
+  const std::vector<Job> jobs = make_jobs(options);
+  TlsSetup tls{port, options};
+  if (may_need_tls(options, jobs)) {
+    tls.start();
+    if (options.insecure && !tls.failure()) {
+      warn(options,
+           "-k: the certificate is not checked. Anybody can pretend to be the server, read and change everything");
+    }
+  }
   http::Transport transport{{.loop = loop,
                              .memory = transport_storage.memory(),
                              .resolver = &resolver,
+                             .tls = tls.context(),
                              .proxy = choice.is_on ? &proxies : nullptr,
                              .user_agent = {},
                              .timeouts = timeouts(options),
@@ -194,20 +210,21 @@ int transfer_all(const Options& options) {
   load_cookies(options, jar, port.wall_clock());
   Verbose verbose{options.verbose};
   const bool has_jar = !options.cookie_files.empty() || !options.cookie_jar.empty();
-  const std::vector<Job> jobs = make_jobs(options);
+  verbose.trusting(tls.trust().file, tls.trust().directory, options.insecure);
   const Session session{.options = options,
                         .loop = loop,
                         .resolver = resolver,
                         .transport = transport,
                         .jar = has_jar ? &jar : nullptr,
                         .verbose = verbose,
-                        .head_file = *head_file,
-                        .proxy = choice.is_on ? &proxy : nullptr};
-  if (pollux_heap_guard_start != nullptr) {
+                        .tls = tls,
+                        .head_file = *head_file};
+  const bool is_guarded = tls.context() == nullptr || apps::HttpsClient::has_own_memory();
+  if (pollux_heap_guard_start != nullptr && is_guarded) {
     pollux_heap_guard_start();
   }
   const int status = run(session, jobs);
-  if (pollux_heap_guard_stop != nullptr) {
+  if (pollux_heap_guard_stop != nullptr && is_guarded) {
     pollux_heap_guard_stop();
   }
   save_cookies(options, jar, port.wall_clock());

@@ -211,6 +211,53 @@ Refusal no_proxy(const OptionCall& call) {
   return {};
 }
 
+// --cert FILE[:PASSWORD]; a colon of the name itself is written "\\:".
+Refusal certificate(const OptionCall& call) {
+  call.options.certificate.clear();
+  call.options.password.clear();
+  for (std::size_t i = 0; i < call.value.size(); ++i) {
+    if (call.value[i] == '\\' && i + 1 < call.value.size() && (call.value[i + 1] == ':' || call.value[i + 1] == '\\')) {
+      ++i;
+    } else if (call.value[i] == ':') {
+      call.options.password = std::string{call.value.substr(i + 1)};
+      return {};
+    }
+    call.options.certificate += call.value[i];
+  }
+  return {};
+}
+
+template <TlsVersion version>
+Refusal tls_min(const OptionCall& call) {
+  call.options.tls_min = version;
+  return {};
+}
+
+Refusal tls_max(const OptionCall& call) {
+  struct Name {
+    std::string_view text;
+    TlsVersion version;
+  };
+  static constexpr Name names[] = {{"default", TlsVersion::any},
+                                   {"1.0", TlsVersion::older},
+                                   {"1.1", TlsVersion::older},
+                                   {"1.2", TlsVersion::tls12},
+                                   {"1.3", TlsVersion::tls13}};
+  for (const Name& name : names) {
+    if (name.text == call.value) {
+      call.options.tls_max = name.version;
+      return {};
+    }
+  }
+  return bad_syntax();
+}
+
+// What is offered is fixed: ciphers that are good by what is known today.
+Refusal ciphers(const OptionCall& call) {
+  call.warnings.add("The choice of ciphers has no effect: only good ones are offered");
+  return {};
+}
+
 Refusal dns_servers(const OptionCall& call) {
   std::string_view rest = call.value;
   while (!rest.empty()) {
@@ -281,11 +328,18 @@ using Kind = OutputOption::Kind;
 constexpr OptionEntry table[] = {
     {.name = "basic", .help = "Basic credentials, as always"},
     {.name = "buffer"},
-    {.name = "cacert", .parameter = "file", .help = "CA certificates (no effect without TLS)"},
-    {.name = "capath", .parameter = "dir"},
-    {.letter = 'E', .name = "cert", .parameter = "file", .help = "Client certificate (no effect without TLS)"},
+    {.name = "cacert",
+     .parameter = "file",
+     .help = "Who may sign the server's certificate, instead of the system's CAs",
+     .text = &Options::ca_file},
+    {.name = "capath", .parameter = "dir", .help = "The same, as a folder of files", .text = &Options::ca_directory},
+    {.letter = 'E',
+     .name = "cert",
+     .parameter = "file",
+     .help = "Our own certificate, for servers that ask",
+     .handle = &certificate},
     {.name = "cert-type", .parameter = "type"},
-    {.name = "ciphers", .parameter = "list"},
+    {.name = "ciphers", .parameter = "list", .handle = &ciphers},
     {.name = "compressed", .help = "Ask for a compressed answer and decode it", .flag = &Options::compressed},
     {.name = "compressed-ssh"},
     {.name = "connect-timeout",
@@ -352,7 +406,10 @@ constexpr OptionEntry table[] = {
     {.letter = '0', .name = "http1.0", .handle = &refuse},
     {.name = "http1.1", .help = "As always"},
     {.letter = 'i', .name = "include", .help = "Show the head before the body", .flag = &Options::include},
-    {.letter = 'k', .name = "insecure", .help = "No check of certificates (no effect without TLS)"},
+    {.letter = 'k',
+     .name = "insecure",
+     .help = "Believe any certificate: anybody may be the server",
+     .flag = &Options::insecure},
     {.letter = '4', .name = "ipv4", .help = "IPv4 addresses only", .flag = &Options::ipv4_only},
     {.letter = '6', .name = "ipv6", .help = "IPv6 addresses only", .flag = &Options::ipv6_only},
     {.name = "json", .parameter = "data", .help = "POST this as JSON", .handle = &data<DataKind::json>},
@@ -362,7 +419,10 @@ constexpr OptionEntry table[] = {
      .flag = &Options::junk_session_cookies},
     {.name = "keepalive", .flag = &Options::keep_alive_probes},
     {.name = "keepalive-time", .parameter = "seconds"},
-    {.name = "key", .parameter = "file", .help = "Private key (no effect without TLS)"},
+    {.name = "key",
+     .parameter = "file",
+     .help = "The key of --cert; without it --cert has it too",
+     .text = &Options::key},
     {.name = "key-type", .parameter = "type"},
     {.name = "limit-rate", .parameter = "speed", .help = "Bytes per second; k, M, G", .handle = &rate_limit},
     {.letter = 'L', .name = "location", .help = "Follow redirects", .flag = &Options::follow},
@@ -394,8 +454,12 @@ constexpr OptionEntry table[] = {
      .help = "Write the body there",
      .handle = &output<Kind::file>},
     {.name = "output-dir", .parameter = "dir", .help = "Folder for output files", .text = &Options::output_dir},
-    {.name = "pass", .parameter = "phrase"},
+    {.name = "pass", .parameter = "phrase", .text = &Options::password},
     {.name = "path-as-is", .help = "Leave '..' in a path alone", .flag = &Options::path_as_is},
+    {.name = "pinnedpubkey",
+     .parameter = "hashes",
+     .help = "The server's key is this one: a file of it, or sha256//BASE64;...",
+     .text = &Options::pinned_key},
     {.name = "post301", .help = "POST stays POST after 301", .flag = &Options::keep_post_301},
     {.name = "post302", .help = "POST stays POST after 302", .flag = &Options::keep_post_302},
     {.name = "post303", .help = "POST stays POST after 303", .flag = &Options::keep_post_303},
@@ -468,10 +532,13 @@ constexpr OptionEntry table[] = {
      .help = "Where messages go; '-': standard output",
      .text = &Options::error_file},
     {.name = "tcp-nodelay"},
-    {.name = "tls-max", .parameter = "version"},
-    {.letter = '1', .name = "tlsv1"},
-    {.name = "tlsv1.2"},
-    {.name = "tlsv1.3"},
+    {.name = "tls-max", .parameter = "version", .help = "At most TLS 1.2 or 1.3", .handle = &tls_max},
+    {.name = "tls13-ciphers", .parameter = "list", .handle = &ciphers},
+    {.letter = '1', .name = "tlsv1", .handle = &tls_min<TlsVersion::older>},
+    {.name = "tlsv1.0", .handle = &tls_min<TlsVersion::older>},
+    {.name = "tlsv1.1", .handle = &tls_min<TlsVersion::older>},
+    {.name = "tlsv1.2", .help = "At least TLS 1.2, as always", .handle = &tls_min<TlsVersion::tls12>},
+    {.name = "tlsv1.3", .help = "At least TLS 1.3", .handle = &tls_min<TlsVersion::tls13>},
     {.name = "unix-socket",
      .parameter = "path",
      .help = "Connect through this unix socket",

@@ -12,6 +12,14 @@
 #define POLLUX_VERSION "0"
 #endif
 
+#if POLLUX_TLS
+#define POLLUX_HTTPS " https"
+#define POLLUX_SSL " SSL"
+#else
+#define POLLUX_HTTPS ""
+#define POLLUX_SSL ""
+#endif
+
 namespace pollux::fetch {
 namespace {
 
@@ -25,7 +33,8 @@ Ended refused(std::string_view option, const Refusal& refusal) {
 
 Ended version() {
   return {.status = 0,
-          .output = "pollux-fetch " POLLUX_VERSION "\nProtocols: http\nFeatures: gzip IPv6 SOCKS5 UnixSockets\n",
+          .output = "pollux-fetch " POLLUX_VERSION "\nProtocols: http" POLLUX_HTTPS
+                    "\nFeatures: gzip IPv6 SOCKS5" POLLUX_SSL " UnixSockets\n",
           .message = {}};
 }
 

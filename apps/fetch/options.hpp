@@ -1,6 +1,6 @@
 // The command line of pollux-fetch, read by curl's rules: short options may be joined ("-sSfL", "-ofile"), long ones may be cut as long as they
 // stay unique, "--no-NAME" turns a switch off, the n-th -o, -O or -T belongs to the n-th URL. curl 7.88 is the reference; what is not here
-// is refused as curl refuses an option it does not know, and what needs TLS is taken and has no effect.
+// is refused as curl refuses an option it does not know. What chooses ciphers or formats of key files is taken and has no effect.
 //
 //   fetch::Options options;
 //   if (const auto ended = fetch::parse(options, arguments)) { return ended->status; }
@@ -55,6 +55,9 @@ struct ConnectToOption {
   std::uint16_t to_port = 0;
 };
 
+// What a flag of TLS versions says: a build speaks 1.2 and 1.3, so anything older as a minimum is 1.2, and as a maximum nothing.
+enum class TlsVersion : std::uint8_t { any, older, tls12, tls13 };
+
 enum class ProxyKind : std::uint8_t { from_environment, none, given };
 
 struct Options {
@@ -95,6 +98,16 @@ struct Options {
   std::vector<ConnectToOption> connect_tos{};
   std::string unix_socket{};
   std::vector<port::Address> dns_servers{};
+
+  // TLS.
+  std::string ca_file{};
+  std::string ca_directory{};
+  std::string certificate{};  // --cert, without a password
+  std::string key{};
+  std::string password{};    // of --cert or --pass
+  std::string pinned_key{};  // --pinnedpubkey
+  TlsVersion tls_min = TlsVersion::any;
+  TlsVersion tls_max = TlsVersion::any;
 
   // Time and speed.
   port::Duration max_time{};
@@ -141,6 +154,7 @@ struct Options {
   bool silent = false;
   bool show_error = false;
   bool verbose = false;
+  bool insecure = false;
   bool progress_bar = false;
   bool progress_meter = true;
   ProxyKind proxy_kind = ProxyKind::from_environment;

@@ -29,6 +29,7 @@ struct Report {
   wire::Version version{0, 0};
   int status = 0;
   int exit_status = 0;
+  int verify_result = 0;     // see verify_result() in failure.hpp
   std::uint32_t number = 0;  // of the URL, from 0
   std::uint32_t connects = 0;
   std::uint32_t redirects = 0;
@@ -39,6 +40,7 @@ struct Report {
   std::uint64_t request_bytes = 0;  // of all requests, with small bodies
   port::Duration name_lookup{};
   port::Duration connect{};
+  port::Duration app_connect{};  // the TLS handshake is over
   port::Duration pretransfer{};
   port::Duration start_transfer{};
   port::Duration redirect{};

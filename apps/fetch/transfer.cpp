@@ -151,6 +151,11 @@ void Transfer::begin_hop() {
     failed({.cause = cause});
     return;
   }
+  if (trip_.request().is_https() && session_.tls.failure()) {
+    session_.verbose.note(session_.tls.failure().text());
+    finish(session_.tls.failure());
+    return;
+  }
   is_expecting_ = trip_.request().expect_continue();
   report_.method = trip_.request().method();
   report_.referer = hop_.referer;
@@ -269,13 +274,14 @@ bool Transfer::may_send_again() {
 FailureContext Transfer::context() const {
   const auto parsed = wire::parse_url(hop_.url);
   const http::ProxySettings* settings = session_.transport.config().proxy;
-  const bool is_proxied = session_.proxy != nullptr && settings != nullptr && parsed &&
-                          settings->select(parsed->scheme, parsed->hostname, port_) != nullptr;
+  const http::Proxy* proxy =
+      settings != nullptr && parsed ? settings->select(parsed->scheme, parsed->hostname, port_) : nullptr;
   return {.host = host_,
           .port = port_,
-          .proxy = is_proxied ? session_.proxy->host() : std::string_view{},
-          .proxy_port = is_proxied ? session_.proxy->port() : std::uint16_t{0},
-          .is_socks = is_proxied && session_.proxy->kind() != http::ProxyKind::http,
+          .proxy = proxy != nullptr ? proxy->host() : std::string_view{},
+          .proxy_port = proxy != nullptr ? proxy->port() : std::uint16_t{0},
+          .is_socks = proxy != nullptr && proxy->kind() != http::ProxyKind::http,
+          .trusts_nobody = session_.tls.trusts_nobody(),
           .scheme = parsed ? parsed->scheme : std::string_view{"http"},
           .has_interim = has_interim_,
           .is_chunked = is_chunked_,
@@ -286,6 +292,9 @@ FailureContext Transfer::context() const {
 
 void Transfer::failed(const http::CallError& error) {
   was_refused_ = error.cause == http::CallCause::refused;
+  if (const int result = verify_result(error.tls.error); result != 0) {
+    report_.verify_result = result;
+  }
   const Failure failure = failure_from(error, context());
   session_.verbose.note(failure.text());
   finish(failure);
@@ -429,6 +438,12 @@ void Transfer::traced(const http::Trace& trace) {
     case TraceEvent::connect_done:
       ++report_.connects;
       report_.connect = since_beginning(trace.at);
+      break;
+    case TraceEvent::tls_done:
+      report_.app_connect = since_beginning(trace.at);
+      if (trace.tls != nullptr && !trace.tls->verified) {
+        report_.verify_result = verify_result(*trace.tls);
+      }
       break;
     case TraceEvent::got_conn:
       report_.pretransfer = since_beginning(trace.at);

@@ -20,6 +20,7 @@
 #include "apps/fetch/rate_limit.hpp"
 #include "apps/fetch/report.hpp"
 #include "apps/fetch/request.hpp"
+#include "apps/fetch/tls_setup.hpp"
 #include "apps/fetch/upload.hpp"
 #include "apps/fetch/verbose.hpp"
 #include "stack/http/cookie_jar.hpp"
@@ -39,8 +40,8 @@ struct Session {
   http::Transport& transport;
   http::CookieJar* jar = nullptr;
   Verbose& verbose;
+  const TlsSetup& tls;
   int head_file = -1;  // -D
-  const http::Proxy* proxy = nullptr;
 };
 
 struct TransferMemory {

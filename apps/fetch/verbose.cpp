@@ -4,8 +4,11 @@
 
 #include <array>
 
+#include "apps/fetch/failure.hpp"
 #include "apps/fetch/file_io.hpp"
 #include "stack/base/text.hpp"
+#include "stack/tls/certificate.hpp"
+#include "stack/wire/date.hpp"
 
 namespace pollux::fetch {
 namespace {
@@ -35,6 +38,54 @@ class Paper {
   std::array<char, 8192> memory_;
   base::TextWriter writer_{memory_};
 };
+
+// "Nov 21 08:15:00 2026 GMT", as OpenSSL prints the dates of a certificate.
+void put_date(Paper& paper, std::int64_t seconds) {
+  constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  const port::WallTime time{.seconds = seconds};
+  if (time < wire::date_min || time > wire::date_max) {
+    paper.put("unknown\n");
+    return;
+  }
+  const wire::CivilTime civil = wire::to_civil_time(time);
+  const auto two = [&paper](std::int32_t value, std::string_view before, std::string_view filling) {
+    paper.put(before).put(value < 10 ? filling : "").put_decimal(static_cast<std::uint64_t>(value));
+  };
+  paper.put(months.substr(static_cast<std::size_t>(civil.month - 1) * 3, 3));
+  two(civil.day, " ", " ");
+  two(civil.hour, " ", "0");
+  two(civil.minute, ":", "0");
+  two(civil.second, ":", "0");
+  paper.put(" ").put_decimal(static_cast<std::uint64_t>(civil.year)).put(" GMT\n");
+}
+
+// mbedTLS's "TLS1-3-AES-128-GCM-SHA256" as IANA's registry has it: "TLS_AES_128_GCM_SHA256".
+void put_cipher(Paper& paper, std::string_view name) {
+  constexpr std::string_view tls13 = "TLS1-3-";
+  if (name.starts_with(tls13)) {
+    paper.put("TLS_");
+    name.remove_prefix(tls13.size());
+  }
+  for (const char c : name) {
+    paper.put(std::string_view{c == '-' ? "_" : &c, 1});
+  }
+  paper.put("\n");
+}
+
+std::string_view describe_result(std::uint64_t result) {
+  switch (result) {
+    case 9:
+      return "certificate is not yet valid";
+    case 10:
+      return "certificate has expired";
+    case 18:
+      return "self-signed certificate";
+    case 20:
+      return "unable to get local issuer certificate";
+    default:
+      return "not verified";
+  }
+}
 
 // curl counts connections from 0.
 std::uint32_t number_of(const http::Trace& trace) {
@@ -76,6 +127,47 @@ void Verbose::body(bool is_upload, std::size_t size, bool is_shown) {
     told_data_ = true;
     Paper{}.put(is_upload ? "} [" : "{ [").put_decimal(size).put(" bytes data]\n");
   }
+}
+
+void Verbose::tls_begins() const {
+  Paper paper;
+  paper.put("* ALPN: offers http/1.1\n");
+  if (trusts_anybody_) {
+    return;
+  }
+  if (!ca_file_.empty() || ca_directory_.empty()) {
+    paper.put("*  CAfile: ").put(ca_file_.empty() ? "the system's" : ca_file_).put("\n");
+  }
+  if (!ca_directory_.empty()) {
+    paper.put("*  CApath: ").put(ca_directory_).put("\n");
+  }
+}
+
+void Verbose::tls_done(const tls::ConnectionInfo& info) const {
+  Paper paper;
+  paper.put("* SSL connection using ").put(tls::version_name(info.version)).put(" / ");
+  put_cipher(paper, info.cipher);
+  paper.put(info.has_alpn ? "* ALPN: server accepted http/1.1\n"
+                          : "* ALPN: server did not agree on a protocol. Uses default.\n");
+  if (info.resumed) {
+    paper.put("* SSL reused session ID\n");
+  }
+  if (info.has_peer) {
+    const tls::CertificateInfo& peer = info.peer;
+    std::array<char, tls::pin_text_size> pin;
+    paper.put("* Server certificate:\n*  subject: ").put(peer.subject.view()).put("\n");
+    put_date(paper.put("*  start date: "), peer.not_before);
+    put_date(paper.put("*  expire date: "), peer.not_after);
+    paper.put("*  issuer: ").put(peer.issuer.view()).put("\n");
+    paper.put("*  public key: ").put(tls::write_pin(peer.public_key, pin)).put("\n");
+  }
+  if (info.verified) {
+    paper.put("*  SSL certificate verify ok.\n");
+    return;
+  }
+  const auto result = static_cast<std::uint64_t>(verify_result(info));
+  paper.put("*  SSL certificate verify result: ").put(describe_result(result)).put(" (").put_decimal(result);
+  paper.put("), continuing anyway.\n");
 }
 
 void Verbose::trace(const http::Trace& trace) {
@@ -141,11 +233,17 @@ void Verbose::trace(const http::Trace& trace) {
       told_data_ = is_open_ = false;
       Paper{}.put("* Closing connection ").put_decimal(number_of(trace)).put("\n");
       return;
+    case TraceEvent::tls_start:
+      tls_begins();
+      return;
+    case TraceEvent::tls_done:
+      if (trace.tls != nullptr) {
+        tls_done(*trace.tls);
+      }
+      return;
     case TraceEvent::get_conn:
     case TraceEvent::names_start:
     case TraceEvent::names_done:
-    case TraceEvent::tls_start:
-    case TraceEvent::tls_done:
     case TraceEvent::wrote_request:
     case TraceEvent::first_byte:
     case TraceEvent::body_done:

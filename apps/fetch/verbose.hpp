@@ -7,6 +7,7 @@
 
 #include "port/address.hpp"
 #include "stack/http/trace.hpp"
+#include "stack/tls/session.hpp"
 
 namespace pollux::fetch {
 
@@ -19,6 +20,12 @@ class Verbose {
     host_ = host;
     port_ = port;
   }
+  // Who is trusted: a file, a directory, or neither: the system's. `-k`: anybody. The texts must outlive the transfers.
+  void trusting(std::string_view file, std::string_view directory, bool anybody) {
+    ca_file_ = file;
+    ca_directory_ = directory;
+    trusts_anybody_ = anybody;
+  }
   void note(std::string_view text, std::string_view more = {}, std::string_view end = {});
   void trace(const http::Trace& trace);
   // The transfer is over. A connection of which nothing was said was closed.
@@ -28,6 +35,8 @@ class Verbose {
 
  private:
   void lines(char sign, std::string_view head);
+  void tls_begins() const;
+  void tls_done(const tls::ConnectionInfo& info) const;
 
   bool is_on_;
   bool told_data_ = false;
@@ -35,6 +44,9 @@ class Verbose {
   std::uint32_t connection_ = 0;
   std::string_view host_{};
   std::uint16_t port_ = 0;
+  std::string_view ca_file_{};
+  std::string_view ca_directory_{};
+  bool trusts_anybody_ = false;
 };
 
 }  // namespace pollux::fetch

@@ -14,6 +14,16 @@ std::string variable(const char* name) {
   return value == nullptr ? std::string{} : std::string{value};
 }
 
+// The first of these variables that says something.
+std::string first_of(std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (std::string value = variable(name); !value.empty()) {
+      return value;
+    }
+  }
+  return {};
+}
+
 std::string percent_escaped(std::string_view text) {
   std::string escaped;
   for (const char c : text) {
@@ -80,31 +90,35 @@ Failure refused(http::ProxyError error, std::string_view proxy) {
 
 }  // namespace
 
-ProxyChoice choose_proxy(const Options& options, http::Proxy& proxy, http::ProxySettings& settings) {
-  std::string text = options.proxy;
-  if (options.proxy_kind == ProxyKind::none) {
-    return {};
-  }
-  if (options.proxy_kind == ProxyKind::from_environment) {
-    for (const char* name : {"http_proxy", "all_proxy", "ALL_PROXY"}) {
-      text = variable(name);
-      if (!text.empty()) {
-        break;
-      }
-    }
-    if (text.empty()) {
+ProxyChoice choose_proxy(const Options& options, http::ProxySettings& settings) {
+  http::Proxy for_http;
+  http::Proxy for_https;
+  const auto read = [&options](const std::string& text, http::Proxy& proxy) {
+    return text.empty() ? Failure{} : refused(proxy.parse(with_port(with_user(text, options.proxy_user))), text);
+  };
+  Failure failure;
+  switch (options.proxy_kind) {
+    case ProxyKind::none:
       return {};
-    }
+    case ProxyKind::given:
+      failure = read(options.proxy, for_http);
+      for_https = for_http;
+      break;
+    case ProxyKind::from_environment:
+      failure = read(first_of({"http_proxy", "all_proxy", "ALL_PROXY"}), for_http);
+      if (!failure) {
+        failure = read(first_of({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}), for_https);
+      }
+      break;
   }
-  if (const Failure failure = refused(proxy.parse(with_port(with_user(text, options.proxy_user))), text)) {
+  if (failure) {
     return {.failure = failure};
   }
-  settings.set(proxy);
-  std::string direct = variable("no_proxy");
-  if (direct.empty()) {
-    direct = variable("NO_PROXY");
+  if (for_http.kind() == http::ProxyKind::none && for_https.kind() == http::ProxyKind::none) {
+    return {};
   }
-  direct = options.no_proxy.value_or(direct);
+  settings.set(for_http, for_https);
+  const std::string direct = options.no_proxy.value_or(first_of({"no_proxy", "NO_PROXY"}));
   if (settings.set_no_proxy(direct) != http::ProxyError::none) {
     return {.failure = {ExitCode::bad_function_argument, "The list of --noproxy is too long"}};
   }

@@ -15,9 +15,9 @@ struct ProxyChoice {
   Failure failure{};
 };
 
-// Reads -x, --proxy-user, --noproxy, or http_proxy, all_proxy and no_proxy, into `settings`; `proxy` keeps the host's name. curl's
+// Reads -x, --proxy-user, --noproxy, or http_proxy, https_proxy, HTTPS_PROXY, all_proxy and no_proxy, into `settings`. curl's
 // rules, not net/http's: HTTP_PROXY in capitals has no meaning, and loopback is proxied like anything else.
-[[nodiscard]] ProxyChoice choose_proxy(const Options& options, http::Proxy& proxy, http::ProxySettings& settings);
+[[nodiscard]] ProxyChoice choose_proxy(const Options& options, http::ProxySettings& settings);
 
 // --resolve.
 [[nodiscard]] Failure pin_names(const Options& options, net::Resolver& resolver);

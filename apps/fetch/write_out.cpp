@@ -438,6 +438,8 @@ class Writer {
         return speed(report_.downloaded, report_.total);
       case Variable::speed_upload:
         return speed(report_.uploaded, report_.total);
+      case Variable::ssl_verify_result:
+        return static_cast<std::uint64_t>(report_.verify_result);
       case Variable::urlnum:
         return report_.number;
       default:
@@ -447,6 +449,8 @@ class Writer {
 
   [[nodiscard]] port::Duration time(Variable variable) const {
     switch (variable) {
+      case Variable::time_appconnect:
+        return report_.app_connect;
       case Variable::time_connect:
         return report_.connect;
       case Variable::time_namelookup:

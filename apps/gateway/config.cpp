@@ -103,6 +103,12 @@ std::optional<Network> parse_network(std::string_view word) noexcept {
   return network;
 }
 
+#if POLLUX_TLS
+constexpr bool has_tls = true;
+#else
+constexpr bool has_tls = false;
+#endif
+
 class Parser {
  public:
   explicit Parser(Config& config) noexcept : config_{config} {}
@@ -123,9 +129,12 @@ class Parser {
       }
       statement(Words{line});
     }
+    line_ = error_ ? line_ : 0;
     if (!error_ && config_.routes.is_empty()) {
-      line_ = 0;
       fail({}, "there is no route");
+    }
+    if (!error_ && config_.options.upstream_cert.empty() && !config_.options.upstream_key.empty()) {
+      fail("upstream-key", "needs upstream-cert: the certificate that the key is of");
     }
     return error_;
   }
@@ -274,11 +283,13 @@ class Parser {
     }
     const auto url = wire::parse_url(word);
     if (!url || url->scheme.empty() || !url->opaque.empty() || url->hostname.empty()) {
-      fail(word, "is not an upstream: http://HOST[:PORT][/BASE] or unix:PATH");
+      fail(word, "is not an upstream: http://HOST[:PORT][/BASE], https://HOST[:PORT][/BASE] or unix:PATH");
       return std::nullopt;
     }
-    if (url->scheme != "http") {
-      fail(word, "is not reached by http: no other scheme is built in");
+    result.is_https = url->scheme == "https";
+    if (url->scheme != "http" && !(result.is_https && has_tls)) {
+      fail(word, has_tls ? "is reached neither by http nor by https: no other scheme is built in"
+                         : "is not reached by http: no other scheme is built in");
       return std::nullopt;
     }
     if (url->has_user || url->has_query || !url->fragment.empty() || word.find('#') != std::string_view::npos) {
@@ -313,7 +324,8 @@ class Parser {
         {"idle-timeout", &GatewayOptions::idle_timeout},       {"upgrade-timeout", &GatewayOptions::upgrade_timeout},
         {"fail-timeout", &GatewayOptions::fail_timeout},
     };
-    static constexpr std::string_view others[] = {"max-fails", "max-body", "via", "pass-host"};
+    static constexpr std::string_view others[] = {"max-fails",   "max-body",      "via",          "pass-host",
+                                                  "upstream-ca", "upstream-cert", "upstream-key", "upstream-verify"};
     if (name.empty()) {
       fail("option", "needs a name and a value");
       return;
@@ -375,8 +387,14 @@ class Parser {
         return;
       }
       options.via = value == "off" ? std::string_view{} : value;
+    } else if (name == "upstream-ca") {
+      options.upstream_ca = value;
+    } else if (name == "upstream-cert") {
+      options.upstream_cert = value;
+    } else if (name == "upstream-key") {
+      options.upstream_key = value;
     } else if (value == "on" || value == "off") {
-      options.pass_host = value == "on";
+      (name == "pass-host" ? options.pass_host : options.upstream_verify) = value == "on";
     } else {
       fail(value, "is not on or off");
     }
@@ -415,6 +433,11 @@ bool Network::contains(const port::Address& other) const noexcept {
 bool Config::trusts(const port::Address& peer) const noexcept {
   const auto networks = trusted.all();
   return std::any_of(networks.begin(), networks.end(), [&peer](const Network& n) { return n.contains(peer); });
+}
+
+bool Config::has_https_upstream() const noexcept {
+  const auto all = upstreams.all();
+  return std::any_of(all.begin(), all.end(), [](const UpstreamConfig& upstream) { return upstream.is_https; });
 }
 
 std::optional<ConfigError> parse_config(std::string_view text, Config& config) noexcept {

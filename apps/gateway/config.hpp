@@ -48,7 +48,7 @@ class FixedList {
   std::size_t size_ = 0;
 };
 
-// The longest name of an upstream, "http://host:port/base" or "unix:PATH".
+// The longest name of an upstream, "http://host:port/base", "https://host:port/base" or "unix:PATH".
 inline constexpr std::size_t upstream_text_max = 200;
 inline constexpr std::size_t upstreams_max = 64;
 inline constexpr std::size_t routes_max = 64;
@@ -59,7 +59,8 @@ struct UpstreamConfig {
   std::string_view text;       // as written
   std::string_view host;       // "10.0.0.7:8081": what the URL and, without pass-host, the Host field say
   std::string_view base_path;  // stands before the path of every request; without a slash at its end
-  std::string_view socket;     // of "unix:PATH"; empty for http
+  std::string_view socket;     // of "unix:PATH"; empty for http and https
+  bool is_https = false;
 };
 
 struct RouteConfig {
@@ -90,6 +91,12 @@ struct GatewayOptions {
   std::uint64_t max_body = INT64_MAX;  // of a request, in bytes
   std::string_view via = "pollux";     // name in the Via fields; empty: none
   bool pass_host = true;               // the upstream sees the client's Host
+  // Of upstreams reached by https: who may sign their certificates ("system": whom the system trusts; a file or a directory), our own
+  // certificate and its key, and whether theirs are looked at.
+  std::string_view upstream_ca = "system";
+  std::string_view upstream_cert{};
+  std::string_view upstream_key{};
+  bool upstream_verify = true;
 };
 
 struct Config {
@@ -100,6 +107,7 @@ struct Config {
   GatewayOptions options;
   std::string_view status_path;  // empty: no status page
 
+  [[nodiscard]] bool has_https_upstream() const noexcept;
   [[nodiscard]] bool trusts(const port::Address& peer) const noexcept;
 };
 

@@ -60,6 +60,10 @@ std::string_view joined(const wire::Fields& fields, std::string_view name, bool 
   return text.overflowed() ? own : text.view();  // a list longer than any real one begins anew
 }
 
+std::string_view scheme_of(const http::Request& request) noexcept {
+  return request.tls() != nullptr ? "https" : "http";
+}
+
 // `for=192.0.2.7;host="h:80";proto=http` (RFC 7239 section 4).
 std::string_view forwarded_element(const http::Request& request, std::span<char> out) noexcept {
   base::TextWriter text{out};
@@ -79,7 +83,7 @@ std::string_view forwarded_element(const http::Request& request, std::span<char>
   } else if (const auto text_of_host = wire::write_quoted(host, quoted); !host.empty() && text_of_host) {
     text.put(";host=").put(*text_of_host);
   }
-  text.put(";proto=http");
+  text.put(";proto=").put(scheme_of(request));
   return text.view();
 }
 
@@ -105,7 +109,7 @@ void add_origin(const Config& config, const http::Request& request, http::Client
     out.add("X-Forwarded-For", list);
   }
   if (!is_trusted || !request.field("X-Forwarded-Proto")) {
-    out.add("X-Forwarded-Proto", "http");
+    out.add("X-Forwarded-Proto", scheme_of(request));
   }
   if ((!is_trusted || !request.field("X-Forwarded-Host")) && !request.host().empty()) {
     out.add("X-Forwarded-Host", request.host());
@@ -243,7 +247,7 @@ bool forward_request(const Config& config, const RouteConfig& route, const Upstr
   // The target is put together in the request's own memory, which is made for the longest.
   std::array<char, 16 * 1024> memory;
   base::TextWriter url{memory};
-  url.put("http://").put(upstream.host);
+  url.put(upstream.is_https ? "https://" : "http://").put(upstream.host);
   put_target(route, upstream, request, url);
   if (url.overflowed()) {
     return false;

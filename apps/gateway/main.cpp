@@ -10,6 +10,9 @@
 #include "apps/gateway/setup.hpp"
 #include "apps/gateway/sizes.hpp"
 #include "apps/gateway/tunnel.hpp"
+#include "apps/support/https.hpp"
+#include "apps/support/https_client.hpp"
+#include "apps/support/line.hpp"
 #include "apps/support/serve.hpp"
 #include "port/linux/linux_port.hpp"
 #include "stack/base/text.hpp"
@@ -28,7 +31,7 @@ constexpr net::ResolverLimits resolver_limits{};
 
 constexpr std::size_t sockets_max = http::sockets_max(gateway::server_limits) +
                                     http::sockets_max(gateway::transport_limits) + net::sockets_max(resolver_limits) +
-                                    2 * gateway::tunnel_count;
+                                    2 * gateway::tunnel_count + apps::https_sockets_max;
 
 constinit http::ServerStorage<gateway::server_limits> server_storage;
 constinit http::TransportStorage<gateway::transport_limits> transport_storage;
@@ -36,6 +39,9 @@ constinit gateway::GatewayStorage<gateway::relay_count, gateway::relay_sizes> ga
 constinit gateway::TunnelStorage<gateway::tunnel_count, gateway::tunnel_buffer> tunnel_storage;
 constinit net::ResolverStorage<resolver_limits> resolver_storage;
 constinit net::LoopStorage<sockets_max> loop_storage;
+// One arena for both sides.
+constinit apps::HttpsStorage<gateway::tls_server_limits, tls::arena_size(gateway::tls_client_limits)> https_storage;
+constinit apps::HttpsClientStorage<gateway::tls_client_limits> upstream_tls_storage;
 
 constinit gateway::Config config;
 constinit std::array<char, 64 * 1024> config_text{};
@@ -92,6 +98,55 @@ bool load_config(port::Port& port, std::string_view path) noexcept {
   return true;
 }
 
+#if POLLUX_TLS
+// What is wrong with what the file says of https upstreams: "gateway.conf: upstream-ca /etc/ca.pem: no such file or directory".
+void print_problem(std::string_view path, const apps::HttpsClientProblem& problem) noexcept {
+  using Where = apps::HttpsClientProblem::Where;
+  std::string_view option = "TLS";
+  switch (problem.where) {
+    case Where::library:
+      break;
+    case Where::ca_file:
+    case Where::ca_directory:
+      option = "upstream-ca";
+      break;
+    case Where::certificate:
+      option = "upstream-cert";
+      break;
+    case Where::key:
+      option = "upstream-key";
+      break;
+  }
+  apps::print_line(STDERR_FILENO, "pollux-gateway: ", path, ": ", option, problem.path.empty() ? "" : " ", problem.path,
+                   ": ", problem.what);
+}
+
+// The context for https upstreams. False, and it has been said, if it cannot be had.
+bool start_upstream_tls(apps::HttpsClient& https, std::string_view config_path) noexcept {
+  const gateway::GatewayOptions& options = config.options;
+  const bool is_system = options.upstream_ca == "system";
+  const auto problem =
+      https.start({.ca_file = is_system ? std::string_view{} : options.upstream_ca,
+                   .certificate = options.upstream_cert,
+                   .key = options.upstream_key,
+                   .verify = options.upstream_verify ? tls::Verify::peer : tls::Verify::insecure_none});
+  if (problem) {
+    print_problem(config_path, *problem);
+    return false;
+  }
+  if (!options.upstream_verify) {
+    apps::print_line(STDERR_FILENO,
+                     "pollux-gateway: upstream-verify is off: anybody can pretend to be an https upstream, read and "
+                     "change what is sent");
+  } else if (https.trusted() == 0) {
+    apps::print_line(STDERR_FILENO,
+                     "pollux-gateway: this system has no CA certificates, so no https upstream will be believed; "
+                     "install them, or name a file with upstream-ca");
+  }
+  return true;
+}
+#endif
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -110,7 +165,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   // A client that does not read keeps its window closed, which TCP_USER_TIMEOUT takes for a lost connection; client-timeout decides here.
-  port::LinuxPort port{{.user_timeout = std::chrono::milliseconds::zero()}};
+  port::LinuxPort port{{.signals = serving.https.signals(), .user_timeout = std::chrono::milliseconds::zero()}};
   if (!load_config(port, config_path)) {
     return 2;
   }
@@ -128,9 +183,20 @@ int main(int argc, char** argv) {
   net::Loop loop{port, loop_storage.memory()};
   const net::ResolverMemory resolver_memory = resolver_storage.memory();
   net::Resolver resolver{{.loop = loop, .memory = resolver_memory}};
+  apps::Https https{port, serving.https, https_storage.memory()};
+  tls::ClientContext* upstream_tls = nullptr;
+#if POLLUX_TLS
+  apps::HttpsClient https_client{https.library(), upstream_tls_storage.memory()};
+  if (config.has_https_upstream()) {
+    if (!start_upstream_tls(https_client, config_path)) {
+      return 1;
+    }
+    upstream_tls = https_client.context();
+  }
+#endif
   // Before the server, so that what came from an upstream reaches its client in the same turn.
   const http::TransportMemory transport_memory = transport_storage.memory();
-  http::Transport transport{gateway::transport_config(loop, transport_memory, &resolver, knobs)};
+  http::Transport transport{gateway::transport_config(loop, transport_memory, &resolver, upstream_tls, knobs)};
   gateway::Tunnels tunnels{loop, tunnel_storage.memory(), knobs.upgrade_timeout};
   gateway::Gateway gateway{{.config = config,
                             .transport = transport,
@@ -139,5 +205,5 @@ int main(int argc, char** argv) {
                             .transport_connections = gateway::transport_limits.connections,
                             .log = {&log_line, nullptr}}};
   http::Server server{gateway::server_config(loop, gateway, server_storage.memory(), knobs)};
-  return apps::serve(server, port, serving);
+  return apps::serve(server, port, serving, https);
 }

@@ -40,9 +40,9 @@ bool never_arrived(const http::CallError& error) noexcept {
     case CallStage::wait:
     case CallStage::resolve:
     case CallStage::connect:
+    case CallStage::handshake:
       return true;
     case CallStage::proxy:
-    case CallStage::handshake:
     case CallStage::send:
     case CallStage::head:
     case CallStage::body:
@@ -348,7 +348,8 @@ void Relay::take_failure(const http::CallError& error) noexcept {
   if (error.reused && error.bytes_received == 0) {
     leave_upstream();  // it closed an idle connection at the moment of reuse: nothing is wrong with it
   } else {
-    upstream_failed(http::describe(error.cause));
+    std::array<char, 200> memory;
+    upstream_failed(error.cause == CallCause::tls ? tls::describe(error.tls, memory) : http::describe(error.cause));
   }
   if (may_go_on && call_next(*request_)) {
     ++gateway_.counters_.retried;

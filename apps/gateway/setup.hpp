@@ -9,11 +9,12 @@ namespace pollux::gateway {
 
 // `memory` and `options` must outlive what is made with it.
 [[nodiscard]] inline http::TransportConfig transport_config(net::Loop& loop, const http::TransportMemory& memory,
-                                                            net::Resolver* resolver,
+                                                            net::Resolver* resolver, tls::ClientContext* tls,
                                                             const GatewayOptions& options) noexcept {
   return {.loop = loop,
           .memory = memory,
           .resolver = resolver,
+          .tls = tls,
           .user_agent = {},  // the client's, or none
           .timeouts = {.connect = options.connect_timeout,
                        .response_header = options.response_timeout,

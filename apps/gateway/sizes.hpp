@@ -5,6 +5,7 @@
 #include "apps/gateway/gateway.hpp"
 #include "apps/gateway/tunnel.hpp"
 #include "stack/http/limits.hpp"
+#include "stack/tls/limits.hpp"
 
 namespace pollux::gateway {
 
@@ -27,6 +28,23 @@ inline constexpr http::TransportLimits transport_limits{
     .out_buffer = 16 * 1024,
     .head_size_max = 12 * 1024,
     .fields_max = 100,
+};
+
+// Fewer TLS sessions than connections, because each keeps its record buffers: about 4 MiB for each side, which only a gateway that speaks TLS
+// there touches. When all are in use an idle one gives way, or a connection waits.
+inline constexpr tls::ServerTlsLimits tls_server_limits{
+    .sessions = 128,
+    .handshakes = 8,
+    .certificates = 8,
+    .chain_size = 8192,
+    .client_ca_size = 16 * 1024,
+};
+inline constexpr tls::ClientTlsLimits tls_client_limits{
+    .sessions = 128,
+    .handshakes = 4,
+    .cached = upstreams_max,
+    .cached_size = 2048,
+    .peer_chain_size = 16 * 1024,
 };
 
 inline constexpr RelaySizes relay_sizes{.head = transport_limits.head_size_max,

@@ -77,6 +77,13 @@ void show_status(const Gateway& gateway, http::ResponseWriter& writer, const htt
   json.member("reused", transport.reused).member("retried", transport.retried);
   json.member("bytes_sent", transport.bytes_sent).member("bytes_received", transport.bytes_received).end_object();
 
+  if (const tls::ClientContext* tls = gateway.transport().config().tls) {
+    const tls::ClientTlsCounters& handshakes = tls->counters();
+    json.key("upstream_tls").begin_object();
+    json.member("handshakes", handshakes.handshakes).member("resumed", handshakes.resumed);
+    json.member("failed", handshakes.failed).member("waited", handshakes.waited).end_object();
+  }
+
   json.key("pools").begin_object();
   const http::PoolUse connections = request.server().connections();
   put_pool(json, "connections", connections.used, connections.used_max, connections.size);

@@ -32,7 +32,8 @@ bool Tunnel::flush(Side& to) noexcept {
     if (result.status != net::StreamStatus::ok) {
       return false;
     }
-    to.blocked = result.size < to.out.size();
+    // A socket that took less is full; TLS takes a record at a time, and says so when the socket is.
+    to.blocked = result.size < to.out.size() && !to.stream.is_tls();
     to.out.consume(result.size);
   }
   return true;
@@ -69,11 +70,17 @@ bool Tunnel::pump(Side& from, Side& to) noexcept {
       return flush(to);  // nothing more was there
     }
   }
-  if (from.input_ended && to.out.is_empty() && !to.finished) {
-    to.finished = true;
-    to.stream.shutdown_send();
+  if (from.input_ended && to.out.is_empty() && !to.finished && !to.blocked) {
+    const net::StreamStatus status = to.stream.shutdown_send();
+    to.blocked = status == net::StreamStatus::want_write;  // TLS's last word does not fit yet
+    to.finished = status == net::StreamStatus::ok;
+    return status != net::StreamStatus::failed;
   }
   return true;
+}
+
+bool Tunnel::has_pending(const Side& side, const Side& other) noexcept {
+  return side.stream.has_pending() && port::has(interest(side, other), port::Events::readable);
 }
 
 Tunnels::Tunnels(net::Loop& loop, const TunnelMemory& memory, port::Duration idle) noexcept
@@ -114,8 +121,10 @@ void Tunnels::open(Tunnel& tunnel, net::Stream client) noexcept {
 }
 
 void Tunnels::give_up(Tunnel& tunnel) noexcept {
-  tunnel.client_.stream.close();
-  tunnel.upstream_.stream.close();
+  // A side that did not get everything must not take it for a whole (close_notify).
+  for (Tunnel::Side* side : {&tunnel.client_, &tunnel.upstream_}) {
+    side->finished ? side->stream.close() : side->stream.abort();
+  }
   pool_.give_back(tunnel);
 }
 
@@ -141,12 +150,12 @@ port::Time Tunnels::prepare(net::PollSet& set, port::Time now) {
         return;
       }
       side.hung_up = false;
-      const bool added = set.add(side.stream.socket(), wanted, token);
+      const bool added = set.add(side.stream.socket(), side.stream.to_poll(wanted), token);
       ENSURE(added);  // the loop has room for two sockets for each tunnel
     };
     add(tunnel->client_, tunnel->upstream_, i * 2);
     add(tunnel->upstream_, tunnel->client_, i * 2 + 1);
-    deadline = port::earliest(deadline, port::deadline_after(tunnel->moved_at_, idle_));
+    deadline = port::earliest(deadline, tunnel->has_pending() ? now : port::deadline_after(tunnel->moved_at_, idle_));
   }
   return deadline;
 }
@@ -159,6 +168,7 @@ void Tunnels::ready(std::uint32_t token, port::Events events, port::Time now) {
   const bool is_client = token % 2 == 0;
   Tunnel::Side& side = is_client ? tunnel->client_ : tunnel->upstream_;
   Tunnel::Side& other = is_client ? tunnel->upstream_ : tunnel->client_;
+  events = side.stream.from_poll(events, Tunnel::interest(side, other));
   if (port::has(events, port::Events::writable)) {
     side.blocked = false;
   }
@@ -167,10 +177,14 @@ void Tunnels::ready(std::uint32_t token, port::Events events, port::Time now) {
     side.hung_up = true;
     return;
   }
-  tunnel->moved_at_ = now;
-  if (!tunnel->pump(side, other) || !tunnel->pump(other, side) ||
-      (tunnel->client_.finished && tunnel->upstream_.finished)) {
-    tunnel->is_over_ = true;
+  go_on(*tunnel, now);
+}
+
+void Tunnels::go_on(Tunnel& tunnel, port::Time now) noexcept {
+  tunnel.moved_at_ = now;
+  if (!tunnel.pump(tunnel.client_, tunnel.upstream_) || !tunnel.pump(tunnel.upstream_, tunnel.client_) ||
+      (tunnel.client_.finished && tunnel.upstream_.finished)) {
+    tunnel.is_over_ = true;
   }
 }
 
@@ -183,9 +197,12 @@ void Tunnels::expire(port::Time now) {
   }
 }
 
-void Tunnels::work(port::Time /*now*/) {
+void Tunnels::work(port::Time now) {
   for (std::uint32_t i = 0; i < pool_.size(); ++i) {
     Tunnel* tunnel = pool_.at(i);
+    if (tunnel != nullptr && tunnel->is_open_ && !tunnel->is_over_ && tunnel->has_pending()) {
+      go_on(*tunnel, now);  // decrypted already: no event tells of it
+    }
     if (tunnel != nullptr && tunnel->is_over_) {
       give_up(*tunnel);
     }

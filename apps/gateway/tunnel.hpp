@@ -47,6 +47,11 @@ class Tunnel {
   // Moves bytes from one side to the other. False: the tunnel is broken.
   [[nodiscard]] bool pump(Side& from, Side& to) noexcept;
   [[nodiscard]] bool flush(Side& to) noexcept;
+  // There is something to read that no event of a socket tells of.
+  [[nodiscard]] static bool has_pending(const Side& side, const Side& other) noexcept;
+  [[nodiscard]] bool has_pending() const noexcept {
+    return has_pending(client_, upstream_) || has_pending(upstream_, client_);
+  }
 
   Side client_;
   Side upstream_;
@@ -95,6 +100,7 @@ class Tunnels final : private net::Driver {
   void parked_ready(std::uint32_t, port::Events, port::Time) override {}
   void expire(port::Time now) override;
   void work(port::Time now) override;
+  void go_on(Tunnel& tunnel, port::Time now) noexcept;
 
   net::Loop& loop_;
   TunnelMemory memory_;

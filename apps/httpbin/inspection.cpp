@@ -154,7 +154,7 @@ void Inspection::write_url(apps::JsonWriter& json) const noexcept {
 }
 
 void write_base_url(const http::Request& request, apps::JsonSink sink) noexcept {
-  sink.take(sink.object, "http://");
+  sink.take(sink.object, request.tls() != nullptr ? "https://" : "http://");
   std::array<char, port::address_text_max> memory;
   sink.take(sink.object, request.host().empty() ? port::format_address(request.local(), memory) : request.host());
 }

@@ -47,7 +47,7 @@ class Inspection {
   std::string_view data_{};  // of a body that is no form
 };
 
-// "http://HOST" as the client named this server, else its address.
+// "http://HOST", "https://HOST" over TLS, as the client named this server, else its address.
 void write_base_url(const http::Request& request, apps::JsonSink sink) noexcept;
 
 // Answers 400 for an Inspection that overflowed.

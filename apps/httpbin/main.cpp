@@ -38,7 +38,17 @@ constexpr http::ServerLimits limits{
     .close_records = 32,
 };
 constinit http::ServerStorage<limits> storage;
-constinit net::LoopStorage<http::sockets_max(limits)> loop_storage;
+constinit net::LoopStorage<http::sockets_max(limits) + apps::https_sockets_max> loop_storage;
+// As many TLS sessions as connections, so that https behaves as http does; 28 MB of address space that only --tls-cert touches, and then
+// only for as many as --connections asks for.
+constinit apps::HttpsStorage<tls::ServerTlsLimits{
+    .sessions = limits.connections,
+    .handshakes = 16,
+    .certificates = 4,
+    .chain_size = 16 * 1024,
+    .client_ca_size = 16 * 1024,
+}>
+    https_storage;
 
 // The first `count` connections of the storage.
 http::ServerMemory memory_for(std::uint32_t count) noexcept {
@@ -155,7 +165,7 @@ int main(int argc, char** argv) {
     return *status;
   }
   raise_descriptor_limit(connections);
-  port::LinuxPort port;
+  port::LinuxPort port{{.signals = serving.https.signals()}};
   if (!directory.empty()) {
     const auto root = port.open_directory(directory);
     if (!root) {
@@ -166,8 +176,9 @@ int main(int argc, char** argv) {
     static_files.files.emplace(port, *root);
   }
   net::Loop loop{port, loop_storage.memory()};
+  apps::Https https{port, serving.https, https_storage.memory(connections)};
   const http::ServeMux mux{routes};
   http::Server server{
       {.loop = loop, .handler = mux, .memory = memory_for(connections), .body_max = body_max, .server_name = "pollux"}};
-  return apps::serve(server, port, serving);
+  return apps::serve(server, port, serving, https);
 }

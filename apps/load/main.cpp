@@ -11,6 +11,8 @@
 
 #include "apps/load/load.hpp"
 #include "apps/load/report.hpp"
+#include "apps/support/https_client.hpp"
+#include "apps/support/line.hpp"
 #include "apps/support/options.hpp"
 #include "port/linux/linux_port.hpp"
 #include "stack/http/transport_storage.hpp"
@@ -41,6 +43,18 @@ constinit http::TransportStorage<limits> transport_storage;
 constinit net::ResolverStorage<resolver_limits> resolver_storage;
 constinit net::LoopStorage<http::sockets_max(limits) + 64> loop_storage;  // 64: the resolver's
 constinit load::LoadStorage load_storage;
+// As many TLS sessions as connections, 27 MiB of address space; touched for an https URL only, and for as many as -c says.
+constexpr tls::ClientTlsLimits tls_limits{
+    .sessions = load::connections_max,
+    .handshakes = 16,
+    .cached = 1,
+    .cached_size = 4096,
+    .peer_chain_size = 16 * 1024,
+};
+constinit apps::HttpsClientStorage<tls_limits> https_storage;
+#if POLLUX_TLS
+constinit tls::Arena<tls::arena_size(tls_limits)> arena;
+#endif
 constinit std::array<char, load::report_size_max> report_memory{};
 
 // What the command line says.
@@ -54,6 +68,8 @@ struct Settings {
   std::string_view method;
   apps::TextList fields;
   std::string_view body;
+  std::string_view ca_file;
+  bool insecure = false;
   bool no_keepalive = false;
   bool json = false;
   bool quiet = false;
@@ -84,6 +100,12 @@ void declare(apps::Options& options, Settings& settings) {
       .text("--data", "BODY", "send this body; a form (application/x-www-form-urlencoded) unless -H says what",
             settings.body)
       .letter('d');
+#if POLLUX_TLS
+  options.text("--cacert", "FILE", "who may sign the server's certificate, instead of the system's CAs",
+               settings.ca_file);
+  options.flag("--insecure", "do not check the server's certificate: it may be anybody's", settings.insecure)
+      .letter('k');
+#endif
   options.flag("--json", "print the report as JSON", settings.json);
   options.flag("--quiet", "no progress, and a report of one line", settings.quiet).letter('q');
 }
@@ -144,6 +166,30 @@ bool check(const load::Request& request) noexcept {
   return false;
 }
 
+bool is_https(std::string_view url) noexcept {
+  constexpr std::string_view scheme = "https:";
+  return base::equal_ignoring_case(url.substr(0, scheme.size()), scheme);
+}
+
+// The context for an https URL. False, and it has been said, if it cannot be had.
+bool start_tls(apps::HttpsClient& https, const Settings& settings) noexcept {
+  if (!is_https(settings.url)) {
+    return true;
+  }
+  const auto problem = https.start(
+      {.ca_file = settings.ca_file, .verify = settings.insecure ? tls::Verify::insecure_none : tls::Verify::peer});
+  if (problem) {
+    apps::print_line(STDERR_FILENO, "pollux-load: ", problem->path.empty() ? "TLS" : "--cacert ", problem->path, ": ",
+                     problem->what);
+    return false;
+  }
+  if (settings.insecure) {
+    apps::print_line(STDERR_FILENO,
+                     "pollux-load: --insecure: the server's certificate is not checked; it may be anybody's");
+  }
+  return true;
+}
+
 // As many descriptors as the connections may need and the system gives.
 void raise_descriptor_limit(std::uint32_t connections) noexcept {
   rlimit limit{};
@@ -201,16 +247,16 @@ class Run {
       : loop_{transport.loop()}, load_{load}, progress_{loop_, load} {
     loop_.on_signal(net::callback<&Run::take_signal>(*this));
   }
-  void run(bool with_progress) noexcept {
+  void run(bool with_progress, bool is_guarded) noexcept {
     load_.start(net::callback<&Run::over>(*this));
     if (with_progress) {
       progress_.start();
     }
-    if (pollux_heap_guard_start != nullptr) {
+    if (pollux_heap_guard_start != nullptr && is_guarded) {
       pollux_heap_guard_start();
     }
     loop_.run();
-    if (pollux_heap_guard_stop != nullptr) {
+    if (pollux_heap_guard_stop != nullptr && is_guarded) {
       pollux_heap_guard_stop();
     }
     progress_.end();
@@ -238,6 +284,8 @@ void print_report(const Settings& settings, const load::Request& request, const 
                             .elapsed = load.elapsed(),
                             .dials = counters.dials,
                             .dials_failed = counters.dials_failed,
+                            .tls_handshakes = counters.tls_handshakes,
+                            .tls_resumed = counters.tls_resumed,
                             .bytes_sent = counters.bytes_sent,
                             .bytes_received = counters.bytes_received,
                             .interrupted = load.was_stopped()};
@@ -274,10 +322,20 @@ int main(int argc, char** argv) {
   port::LinuxPort port;
   net::Loop loop{port, loop_storage.memory()};
   net::Resolver resolver{{.loop = loop, .memory = resolver_storage.memory()}};
+#if POLLUX_TLS
+  tls::Library library{port, arena.memory()};
+#else
+  int library = 0;
+#endif
+  apps::HttpsClient https{library, https_storage.memory(settings.connections)};
+  if (!start_tls(https, settings)) {
+    return 2;
+  }
   http::Transport transport{{
       .loop = loop,
       .memory = transport_storage.memory(),
       .resolver = &resolver,
+      .tls = https.context(),
       .user_agent = "pollux-load",
       .max_idle_conns = 0,
       .max_idle_conns_per_host = static_cast<std::int32_t>(settings.connections),
@@ -294,7 +352,8 @@ int main(int argc, char** argv) {
                    .timeout = std::chrono::seconds{settings.timeout_s}},
                   request};
   Run run{transport, load};
-  run.run(!settings.quiet && ::isatty(STDERR_FILENO) == 1);
+  const bool is_guarded = https.context() == nullptr || apps::HttpsClient::has_own_memory();
+  run.run(!settings.quiet && ::isatty(STDERR_FILENO) == 1, is_guarded);
   print_report(settings, request, transport, load);
   return load.tally().failures == 0 ? 0 : 1;
 }

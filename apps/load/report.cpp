@@ -229,6 +229,10 @@ void write_text(const Report& report, const Tally& tally, base::TextWriter& out)
   if (tally.retried > 0) {
     out.put("; ").put_decimal(tally.retried).put(" requests sent again");
   }
+  if (report.tls_handshakes > 0) {
+    out.put("\nTLS          ").put_decimal(report.tls_handshakes).put(" handshakes, ");
+    out.put_decimal(report.tls_resumed).put(" of them resumed");
+  }
   put_rate(out, "\nSent         ", report.bytes_sent, report.elapsed);
   put_rate(out, "Received     ", report.bytes_received, report.elapsed);
   out.put("Bodies       ");
@@ -285,6 +289,7 @@ void write_json(const Report& report, const Tally& tally, base::TextWriter& out)
   json.member("answers", tally.answers).member("errors", tally.failures).member("cut_off", tally.cut_off);
   json.member("answers_per_second", per_second(tally.answers, report.elapsed), 1);
   json.member("dials", report.dials).member("dials_failed", report.dials_failed);
+  json.member("tls_handshakes", report.tls_handshakes).member("tls_resumed", report.tls_resumed);
   json.member("reused", tally.reused).member("retried", tally.retried);
   json.member("bytes_sent", report.bytes_sent).member("bytes_received", report.bytes_received);
   json.member("body_bytes", tally.body_bytes);

@@ -17,7 +17,9 @@ struct Report {
   port::Duration elapsed{};       // from the first request to the last answer
   std::uint64_t dials = 0;
   std::uint64_t dials_failed = 0;
-  std::uint64_t bytes_sent = 0;  // with heads
+  std::uint64_t tls_handshakes = 0;  // completed; 0: nothing was https
+  std::uint64_t tls_resumed = 0;     // of those, of a session the server remembered
+  std::uint64_t bytes_sent = 0;      // with heads
   std::uint64_t bytes_received = 0;
   bool interrupted = false;
 };

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <span>
 
+#include "apps/support/https.hpp"
+#include "apps/support/https_client.hpp"
 #include "board/limits.hpp"
 #include "stack/http/server_storage.hpp"
 #include "stack/http/transport_storage.hpp"
@@ -15,7 +17,7 @@ namespace {
 
 constexpr http::ServerLimits limits = board::server_limits;
 using Server = http::ServerStorage<limits>;
-using Loop = net::LoopStorage<http::sockets_max(limits)>;
+using Loop = net::LoopStorage<http::sockets_max(limits) + apps::https_sockets_max>;
 
 struct Row {
   const char* pool;
@@ -43,6 +45,44 @@ constexpr Row rows[] = {
     row<decltype(Loop::parked)>("parked events"),
 };
 
+#if POLLUX_TLS
+// What the arena is for, as stack/tls/limits.hpp adds it up: measured, and held by tests/tls.
+using tls::ArenaNeed;
+constexpr tls::ServerTlsLimits tls_limits = board::tls_server_limits;
+using Https = apps::HttpsStorage<tls_limits>;
+constexpr Row tls_rows[] = {
+    {"arena: sessions", ArenaNeed::session, tls_limits.sessions},
+    {"arena: handshakes", ArenaNeed::server_handshake + tls_limits.client_ca_size, tls_limits.handshakes},
+    {"arena: certificates", ArenaNeed::certificate + tls_limits.chain_size, tls_limits.certificates * 2U},
+    {"arena: library", ArenaNeed::base, 1},
+    {"session objects", sizeof(tls::Session), tls_limits.sessions},
+    {"certificate files", Https::file_max, tls_limits.certificates * 2U},
+    {"client CAs", sizeof(Https::client_ca), 2},
+    {"http redirects", sizeof(Https::redirect), 1},
+};
+constexpr std::size_t https_size = sizeof(Https);
+
+constexpr tls::ClientTlsLimits tls_client_limits = board::tls_client_limits;
+using HttpsClient = apps::HttpsClientStorage<tls_client_limits>;
+using ClientArena = tls::Arena<tls::arena_size(tls_client_limits)>;
+constexpr Row tls_client_rows[] = {
+    {"arena: sessions", ArenaNeed::session, tls_client_limits.sessions},
+    {"arena: handshakes", ArenaNeed::client_handshake + 3 * tls_client_limits.peer_chain_size,
+     tls_client_limits.handshakes},
+    {"arena: the rest", ArenaNeed::certificate * 2U + ArenaNeed::base, 1},
+    {"session objects", sizeof(tls::Session), tls_client_limits.sessions},
+    {"sessions to resume", sizeof(tls::CachedSession) + tls_client_limits.cached_size, tls_client_limits.cached},
+    {"trusted certificates", sizeof(HttpsClient::trust), 1},
+    {"certificate files", sizeof(HttpsClient::files), 1},
+};
+constexpr std::size_t https_client_size = sizeof(HttpsClient) + sizeof(ClientArena);
+#else
+constexpr std::span<const Row> tls_rows;
+constexpr std::span<const Row> tls_client_rows;
+constexpr std::size_t https_size = 0;
+constexpr std::size_t https_client_size = 0;
+#endif
+
 constexpr http::TransportLimits client_limits = board::transport_limits;
 constexpr net::ResolverLimits resolver_limits{};
 using Transport = http::TransportStorage<client_limits>;
@@ -63,23 +103,28 @@ constexpr Row client_rows[] = {
 };
 
 void print(std::span<const Row> table, const char* name, std::size_t sum) {
+  if (sum == 0) {
+    return;  // a build without TLS
+  }
   std::size_t listed = 0;
-  std::printf("%-16s %10s %8s %12s\n", name, "bytes each", "count", "bytes");
+  std::printf("%-20s %10s %8s %12s\n", name, "bytes each", "count", "bytes");
   for (const Row& line : table) {
     const std::size_t total = line.element_size * line.count;
-    std::printf("%-16s %10zu %8zu %12zu\n", line.pool, line.element_size, line.count, total);
+    std::printf("%-20s %10zu %8zu %12zu\n", line.pool, line.element_size, line.count, total);
     listed += total;
   }
-  std::printf("%-16s %10s %8s %12zu\n", "alignment", "", "", sum - listed);
+  std::printf("%-20s %10s %8s %12zu\n", "alignment", "", "", sum - listed);
 }
 
 }  // namespace
 
 int main() {
-  constexpr std::size_t server_sum = sizeof(Server) + sizeof(Loop);
-  print(rows, "server", server_sum);
-  std::printf("%-16s %10s %8s %12zu\n\n", "sum", "", "", server_sum);
-  constexpr std::size_t client_sum = sizeof(Transport) + sizeof(Resolver) + sizeof(ClientLoop);
-  print(client_rows, "client", client_sum);
-  std::printf("%-16s %10s %8s %12zu\n", "client sum", "", "", client_sum);
+  constexpr std::size_t server_size = sizeof(Server) + sizeof(Loop);
+  print(rows, "server", server_size);
+  print(tls_rows, "server's TLS", https_size);
+  std::printf("%-20s %10s %8s %12zu\n\n", "sum", "", "", server_size + https_size);
+  constexpr std::size_t client_size = sizeof(Transport) + sizeof(Resolver) + sizeof(ClientLoop);
+  print(client_rows, "client", client_size);
+  print(tls_client_rows, "client's TLS", https_client_size);
+  std::printf("%-20s %10s %8s %12zu\n", "client sum", "", "", client_size + https_client_size);
 }

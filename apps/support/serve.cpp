@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "apps/support/line.hpp"
 #include "port/ensure.hpp"
 #include "stack/base/text.hpp"
 #include "stack/net/loop.hpp"
@@ -19,38 +20,28 @@ namespace pollux::apps {
 
 namespace {
 
-// Longer than any line: a unix socket's path has at most 107 bytes.
-inline constexpr std::size_t line_max = 256;
-
-// A whole line in one write(2), so that lines of several programs do not mix and nothing is left in a buffer. A closed or full standard
-// output is no reason to stop serving.
-template <typename... Pieces>
-void print_line(int descriptor, const Pieces&... pieces) noexcept {
-  std::array<char, line_max> buffer{};
-  base::TextWriter line{buffer};
-  (line.put(pieces), ...);
-  line.put('\n');
-  [[maybe_unused]] const ssize_t written = ::write(descriptor, line.view().data(), line.size());
-}
-
 const char* check_endpoint(std::string_view value) {
   return port::parse_endpoint(value) ? nullptr : "is not ADDR:PORT, [ADDR]:PORT, :PORT or unix:PATH";
 }
 
-void print_listening(const port::Address& address, std::string_view value) noexcept {
+void print_listening(const port::Address& address, std::string_view value, bool is_https) noexcept {
   if (address.family == port::Family::local) {
     print_line(STDOUT_FILENO, "listening on ", value);
     return;
   }
   std::array<char, port::address_text_max> text{};
-  print_line(STDOUT_FILENO, "listening on http://", port::format_address(address, text));
+  print_line(STDOUT_FILENO, is_https ? "listening on https://" : "listening on http://",
+             port::format_address(address, text));
 }
 
 // The part of a process's life that comes after the listeners: signals, watchdog, end.
 class Life {
  public:
-  Life(http::Server& server, port::LinuxPort& port) noexcept
-      : server_{server}, port_{port}, watchdog_{server.loop(), net::callback<&Life::feed_watchdog>(*this)} {
+  Life(http::Server& server, port::LinuxPort& port, Https& https) noexcept
+      : server_{server},
+        port_{port},
+        https_{https},
+        watchdog_{server.loop(), net::callback<&Life::feed_watchdog>(*this)} {
     server.loop().on_signal(net::callback<&Life::take_signal>(*this));
     if (const port::Duration period = watchdog_period(); period > port::Duration::zero()) {
       watchdog_.start_every(period / 2);  // half the time: what sd_watchdog_enabled(3) recommends
@@ -80,6 +71,9 @@ class Life {
   void feed_watchdog() noexcept { port_.notify("WATCHDOG=1"); }
 
   void take_signal(port::Signal signal) noexcept {
+    if (signal == port::Signal::hangup) {
+      https_.reload();
+    }
     if (signal != port::Signal::terminate && signal != port::Signal::interrupt) {
       return;
     }
@@ -88,6 +82,9 @@ class Life {
       return;
     }
     port_.notify("STOPPING=1");
+    if (https_.redirect() != nullptr) {
+      https_.redirect()->close();  // who is sent away has nothing to lose
+    }
     server_.shutdown(shutdown_deadline, net::callback<&Life::end>(*this));
   }
 
@@ -100,64 +97,100 @@ class Life {
 
   http::Server& server_;
   port::LinuxPort& port_;
+  Https& https_;
   net::Timer watchdog_;
 };
 
-// False, and it has been said, if `value` cannot be listened on.
-bool listen_on(http::Server& server, std::string_view value) noexcept {
-  const auto endpoint = port::parse_endpoint(value);
-  ENSURE(endpoint);  // --listen was checked when it was read
-  const auto listening = server.listen({.endpoint = endpoint.value()});
-  if (!listening) {
-    print_line(STDERR_FILENO, "--listen ", value, ": ", http::describe(listening.error()));
-    return false;
-  }
-  print_listening(listening.value(), value);
-  return true;
-}
+// What is listened on, one listener after the other. `false`: it cannot be, and that has been said.
+class Listeners {
+ public:
+  Listeners(http::Server& server, Https& https) noexcept : server_{server}, https_{https} {}
 
-// How many listeners systemd passed that are listened on now.
-std::size_t listen_on_inherited(http::Server& server, port::LinuxPort& port) noexcept {
-  std::array<port::Socket, TextList::size_max> sockets{};
-  const std::size_t count = port.inherited_listeners(sockets);
-  std::size_t listening_count = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto listening = server.listen(sockets[i]);
-    if (listening) {
-      print_listening(listening.value(), "a unix socket of the service manager");
-      ++listening_count;
-    } else {
-      print_line(STDERR_FILENO, "LISTEN_FDS: ", http::describe(listening.error()));
-      port.close(sockets[i]);
+  // An address of --listen: https with a context, but for a unix socket, which does not leave the machine.
+  [[nodiscard]] bool add(std::string_view value) noexcept {
+    const auto endpoint = port::parse_endpoint(value);
+    ENSURE(endpoint);  // --listen was checked when it was read
+    const bool is_local = endpoint.value().address.family == port::Family::local;
+    const auto listening = server_.listen({.endpoint = endpoint.value(), .tls = is_local ? nullptr : https_.context()});
+    if (!listening) {
+      print_line(STDERR_FILENO, "--listen ", value, ": ", http::describe(listening.error()));
+      return false;
     }
+    take(listening.value(), value);
+    return true;
   }
-  return listening_count;
-}
+
+  // What systemd passed. How many of them are listened on now.
+  std::size_t add_inherited(port::LinuxPort& port) noexcept {
+    std::array<port::Socket, TextList::size_max> sockets{};
+    const std::size_t count = port.inherited_listeners(sockets);
+    std::size_t listening_count = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto address = port.local_address(sockets[i]);
+      const bool is_local = address && address.value().family == port::Family::local;
+      const auto listening = server_.listen(sockets[i], false, is_local ? nullptr : https_.context());
+      if (listening) {
+        take(listening.value(), "a unix socket of the service manager");
+        ++listening_count;
+      } else {
+        print_line(STDERR_FILENO, "LISTEN_FDS: ", http::describe(listening.error()));
+        port.close(sockets[i]);
+      }
+    }
+    return listening_count;
+  }
+
+  // The port of the first one that speaks TLS; 0: there is none.
+  [[nodiscard]] std::uint16_t https_port() const noexcept { return https_port_; }
+
+ private:
+  void take(const port::Address& address, std::string_view value) noexcept {
+    const bool is_https = https_.context() != nullptr && address.family != port::Family::local;
+    if (is_https && https_port_ == 0) {
+      https_port_ = address.port;
+    }
+    print_listening(address, value, is_https);
+  }
+
+  http::Server& server_;
+  Https& https_;
+  std::uint16_t https_port_ = 0;
+};
 
 }  // namespace
 
 void add(Options& options, ServeOptions& serving) noexcept {
   options.list("--listen", "ADDR:PORT", "listen here; port 0 picks one; also unix:PATH", serving.listen,
                check_endpoint);
+  add(options, serving.https);
 }
 
-int serve(http::Server& server, port::LinuxPort& port, const ServeOptions& serving) noexcept {
-  const std::size_t inherited = listen_on_inherited(server, port);
+int serve(http::Server& server, port::LinuxPort& port, const ServeOptions& serving, Https& https) noexcept {
+  if (const int status = https.start(); status != 0) {
+    return status;
+  }
+  Listeners listeners{server, https};
+  const std::size_t inherited = listeners.add_inherited(port);
   for (const std::string_view value : serving.listen.values()) {
-    if (!listen_on(server, value)) {
+    if (!listeners.add(value)) {
       return 1;
     }
   }
-  if (inherited == 0 && serving.listen.values().empty() && !listen_on(server, serving.listen_default)) {
+  if (inherited == 0 && serving.listen.values().empty() && !listeners.add(serving.listen_default)) {
     return 1;
   }
-  Life life{server, port};
+  if (!https.start_redirect(server.loop(), listeners.https_port())) {
+    return 1;
+  }
+  Life life{server, port, https};
   port.notify("READY=1");
-  if (pollux_heap_guard_start != nullptr) {
+  // An mbedTLS of the system's takes its memory from the heap while it works.
+  const bool is_guarded = https.context() == nullptr || Https::has_own_memory();
+  if (pollux_heap_guard_start != nullptr && is_guarded) {
     pollux_heap_guard_start();
   }
   const int status = server.loop().run();
-  if (pollux_heap_guard_stop != nullptr) {
+  if (pollux_heap_guard_stop != nullptr && is_guarded) {
     pollux_heap_guard_stop();
   }
   return status;

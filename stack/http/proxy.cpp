@@ -282,6 +282,14 @@ void ProxySettings::set(const Proxy& proxy) noexcept {
   problem_ = {};
 }
 
+void ProxySettings::set(const Proxy& for_http, const Proxy& for_https) noexcept {
+  http_ = for_http;
+  https_ = for_https;
+  all_ = {};
+  spares_loopback_ = false;
+  problem_ = {};
+}
+
 ProxyError ProxySettings::set_no_proxy(std::string_view list) noexcept {
   entry_count_ = 0;
   names_size_ = 0;

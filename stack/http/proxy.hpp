@@ -118,6 +118,8 @@ class ProxySettings {
 
   // One proxy for every scheme (curl -x), instead of what the environment said; loopback goes through it too. Kind none: no proxy at all.
   void set(const Proxy& proxy) noexcept;
+  // The same with one for each scheme; kind none: that scheme has none.
+  void set(const Proxy& for_http, const Proxy& for_https) noexcept;
   // The list of those that are reached directly, instead of the one there was (curl --noproxy): up to 16 entries separated by commas or
   // blanks. Each is
   //   *                everybody

@@ -231,7 +231,7 @@ TEST(DeviceAnswers, FitWhenListsAreFull) {
 
   Board board;
   text = base::TextWriter{*memory};
-  write_metrics(text, *info, {.server = *board.server, .documents = {}, .started = {}});
+  write_metrics(text, *info, {.server = *board.server, .documents = {}, .started = {}}, {});
   EXPECT_FALSE(text.overflowed());
 }
 

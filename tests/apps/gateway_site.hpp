@@ -58,7 +58,7 @@ class GatewaySite {
         config{parsed(configuration)},
         loop{talk.port(), storage->loop.memory()},
         transport_memory{storage->transport.memory()},
-        transport{gateway::transport_config(loop, transport_memory, nullptr, config.options)},
+        transport{gateway::transport_config(loop, transport_memory, nullptr, nullptr, config.options)},
         tunnels{loop, storage->tunnels.memory(), config.options.upgrade_timeout},
         gateway{{.config = config,
                  .transport = transport,

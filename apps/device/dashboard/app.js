@@ -292,6 +292,19 @@ const show_facts = (facts) => {
   at("facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", "", name), make("dd", "", value)]));
 };
 
+const tls_facts = (tls) => {
+  if (!tls) {
+    return [];
+  }
+  const days = Math.min(...tls.certificates.map((certificate) => certificate.days_left));
+  return [
+    ["TLS handshakes", `${count(tls.handshakes)}, ${count(tls.resumed)} resumed`],
+    ["TLS handshakes failed", count(tls.failed)],
+    ["TLS memory", `${bytes(tls.arena.used_max)} of ${bytes(tls.arena.size)}`],
+    ["Certificate", days < 0 ? `expired ${count(-days)} days ago` : `${count(days)} days left`],
+  ];
+};
+
 const show_pollux = (pollux) => {
   const counters = pollux.counters;
   put("version", `pollux ${pollux.version}`);
@@ -313,6 +326,7 @@ const show_pollux = (pollux) => {
     ["Waits for an exchange", count(counters.exchange_waits)],
     ["Accepting paused", count(counters.listener_parked)],
     ["Memory, all of it", bytes(pollux.memory.sum)],
+    ...tls_facts(pollux.tls),
   ]);
   const reasons = Object.entries(counters.closes).filter(([, value]) => value > 0).sort((a, b) => b[1] - a[1]);
   at("reasons").replaceChildren(...reasons.map(([name, value]) => {
