@@ -38,14 +38,14 @@ enum class Error : std::uint8_t {
   bad_certificate,    // malformed or otherwise unusable
   no_certificate,     // the peer gave none though it must
   // ---- the handshake
-  version,          // no common version
+  version,  // no common version
   no_common_cipher,
-  alpn,             // the peer speaks other protocols only
-  alert,            // the peer ended it with an alert (ErrorInfo::alert)
-  plain_http,       // server: the client speaks http, not https
-  peer_is_plain,    // client: the server answers in clear text
-  protocol,         // what came is not TLS, or breaks its rules
-  closed,           // the connection ended during the handshake
+  alpn,           // the peer speaks other protocols only
+  alert,          // the peer ended it with an alert (ErrorInfo::alert)
+  plain_http,     // server: the client speaks http, not https
+  peer_is_plain,  // client: the server answers in clear text
+  protocol,       // what came is not TLS, or breaks its rules
+  closed,         // the connection ended during the handshake
   // ---- afterwards
   truncated,  // the connection ended without close_notify
   lost,       // reset, timed out
