@@ -1,12 +1,16 @@
 #!/bin/sh
-# package.sh WAY ROOT BUILD WORK CC CXX FLAGS: an outside project uses pollux in one of these ways and asks it one request.
+# package.sh WAY ROOT BUILD WORK CC CXX FLAGS: an outside project uses pollux in one of these ways and asks it one request, in clear text and,
+# if there is TLS, once more over TLS.
 #   find_package   installed, moved elsewhere, found by CMake
 #   build_tree     found by CMake in the build folder, not installed
 #   pkg_config     installed, moved elsewhere, compiled by hand; linked by the C compiler: no C++ run-time library is needed
-#   add_subdirectory
-# WORK is a folder of this test's own. The compilers and FLAGS are those of the build, because sanitized objects need them.
+#   add_subdirectory  as a folder of the project, with each mbedTLS that is here and without TLS
+# WORK is a folder of this test's own. The compilers and FLAGS are those of the build, because sanitized objects need them. From the environment:
+#   MBEDTLS_OURS       the source tree that pollux was built with; empty: none
+#   MBEDTLS_INSTALLED  CMake's -D options that say where the installed library is; empty: there is none
 set -eu
 way=$1 root=$2 build=$3 work=$4 CC=$5 CXX=$6 flags=$7
+tls=$([ -z "$MBEDTLS_OURS$MBEDTLS_INSTALLED" ] || echo consumer_tls)  # what is built besides
 export CC CXX CXXFLAGS="$flags"
 here=$root/tests/package
 rm -rf "$work"
@@ -21,6 +25,15 @@ install_and_move() {
     echo "these files know where pollux was built or installed" >&2
     exit 1
   fi
+  if grep -rnE '#include (<(mbedtls|psa)/|"stack/tls/(mbedtls|session_hooks|x509)\.hpp")' "$work/prefix"; then
+    echo "these headers need mbedTLS's, which are not installed" >&2
+    exit 1
+  fi
+  # Whoever passes our mbedTLS on passes its licence on.
+  if [ -n "$(find "$work/prefix" -name libpollux_mbedtls.a)" ] && [ -z "$(find "$work/prefix" -name LICENSE.mbedtls)" ]; then
+    echo "LICENSE.mbedtls is missing" >&2
+    exit 1
+  fi
 }
 
 # build_project SOURCE OPTION...: configures, builds and runs it.
@@ -28,8 +41,12 @@ build_project() {
   source=$1
   shift
   cmake -S "$source" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Debug "$@"
-  cmake --build "$work/build" --target consumer -j 2
-  "$work/build/consumer"
+  # shellcheck disable=SC2086 # one name, or none
+  cmake --build "$work/build" --target consumer $tls -j 2
+  for program in consumer $tls; do
+    "$work/build/$program"
+    echo
+  done
 }
 
 case $way in
@@ -53,11 +70,30 @@ case $way in
     # shellcheck disable=SC2046,SC2086
     "$CC" $flags "$work/main.o" -o "$work/consumer" $(pkg-config --libs pollux)
     "$work/consumer"
+    if [ -n "$tls" ]; then
+      # shellcheck disable=SC2046,SC2086
+      "$CXX" -std=c++20 -O1 -fno-exceptions -fno-rtti $flags -c "$here/consumer/tls.cpp" -o "$work/tls.o" \
+        $(pkg-config --cflags pollux)
+      # shellcheck disable=SC2046,SC2086
+      "$CC" $flags "$work/tls.o" -o "$work/consumer_tls" $(pkg-config --static --libs pollux)
+      "$work/consumer_tls"
+    fi
     # shellcheck disable=SC2046,SC2086
     "$CXX" -std=c++20 $flags "$here/consumer/testing.cpp" -o "$work/testing" $(pkg-config --cflags --libs pollux-testing)
     "$work/testing"
     ;;
   add_subdirectory)
-    build_project "$here/embedding" -DPOLLUX_SOURCE="$root"
+    # In one build folder: little more than stack/tls is compiled again.
+    if [ -n "$MBEDTLS_OURS" ]; then
+      build_project "$here/embedding" -DPOLLUX_SOURCE="$root" -DPOLLUX_MBEDTLS_SOURCE="$MBEDTLS_OURS"
+    fi
+    if [ -n "$MBEDTLS_INSTALLED" ]; then
+      # shellcheck disable=SC2086 # a list of options
+      build_project "$here/embedding" -DPOLLUX_SOURCE="$root" -DPOLLUX_MBEDTLS_SOURCE= $MBEDTLS_INSTALLED
+    else
+      echo "nothing is tried with an installed mbedTLS: there is none"
+    fi
+    tls=
+    build_project "$here/embedding" -DPOLLUX_SOURCE="$root" -DPOLLUX_TLS=OFF
     ;;
 esac

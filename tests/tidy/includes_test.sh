@@ -44,7 +44,12 @@ stack/wire/scan.cpp       <stdlib.h>                        system headers
 stack/tls/session.cpp     <mbedtls/ssl.h>                   ok
 stack/tls/session.cpp     "stack/net/stream.hpp"            stack/tls
 stack/net/stream.cpp      "stack/tls/session.hpp"           ok
+stack/tls/session.cpp     "stack/tls/mbedtls.hpp"           ok
 stack/net/stream.cpp      <mbedtls/ssl.h>                   mbedTLS
+stack/tls/library.cpp     <ctime>                           ok
+stack/net/loop.cpp        <ctime>                           heap
+stack/net/stream.cpp      "stack/tls/mbedtls.hpp"           inside stack/tls
+apps/hello/main.cpp       "stack/tls/x509.hpp"              inside stack/tls
 stack/net/loop.hpp        "stack/http/server.hpp"           stack/net
 stack/net/loop.hpp        "port/linux/linux_port.hpp"       implementations
 stack/http/server.hpp     "stack/wire/head.hpp"             ok
