@@ -357,6 +357,9 @@ void PersistConn::handshake_failed(const tls::ErrorInfo& info) noexcept {
   CallError error = make_error(CallCause::tls);
   error.stage = CallStage::handshake;
   error.tls = info;
+  if (info.error == tls::Error::clock_not_set) {
+    error.tls.now_seconds = transport_.loop().port().wall_clock().seconds;
+  }
   error.system_error = info.error == tls::Error::lost ? transport_.loop().port().system_error() : 0;
   error.retry_safe = may_go_better(info.error);
   dial_failed(error);

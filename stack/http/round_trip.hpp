@@ -98,8 +98,8 @@ class Response {
   [[nodiscard]] std::optional<std::uint64_t> content_length() const noexcept;
   // The connection will be closed behind it.
   [[nodiscard]] bool closes() const noexcept;
-  // What TLS has agreed on, and who the server is; nullptr on a plain connection, and once the connection has gone back or was closed:
-  // with the last byte of the body at the latest. TraceEvent::tls_done tells it too.
+  // What TLS has agreed on, and who the server is; nullptr on a plain connection, and once the connection was closed or serves another round
+  // trip, which it may from the last byte of the body on. TraceEvent::tls_done tells it too.
   [[nodiscard]] const tls::ConnectionInfo* tls() const noexcept;
   // Content-Encoding was taken off on the way (net/http: Uncompressed).
   [[nodiscard]] bool is_decoded() const noexcept;
