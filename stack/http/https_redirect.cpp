@@ -3,7 +3,6 @@
 #include <array>
 
 #include "stack/base/text.hpp"
-#include "stack/http/location.hpp"
 #include "stack/wire/host.hpp"
 
 namespace pollux::http {
@@ -42,11 +41,9 @@ void HttpsRedirect::serve(ResponseWriter& writer, Request& request) const noexce
   if (request.has_query()) {
     target.put('?').put(request.query());
   }
-  // Bytes that no URL has are escaped.
-  std::array<char, location_size_max> escaped;
-  const auto location = redirect_location(request.raw_path(), target.view(), escaped);
+  // A request's target has no bytes that a field's value cannot have: they are refused with its head.
   const bool is_safe = request.method_id() == wire::Method::get || request.method_id() == wire::Method::head;
-  if (target.overflowed() || !location || writer.set("Location", *location) != HeadChange::ok ||
+  if (target.overflowed() || writer.set("Location", target.view()) != HeadChange::ok ||
       writer.status(is_safe ? 301 : 308) != HeadChange::ok) {
     writer.remove("Location");
     error(writer, 414, "414 the target is too long");

@@ -41,8 +41,8 @@ class HttpsRedirect final : public Router {
 
   std::uint16_t port_;
   std::string_view host_;
-  // A body is not waited for: the answer does not depend on it.
-  Route route_{"", handler<&HttpsRedirect::serve>(*this), {.body = Body::streamed}};
+  // A body is not waited for, however long: the answer does not depend on it.
+  Route route_{"", handler<&HttpsRedirect::serve>(*this), {.body = Body::streamed, .body_max = UINT64_MAX}};
 };
 
 }  // namespace pollux::http

@@ -4,10 +4,13 @@
 //   Peer& peer = site.connect();
 //   peer.say("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
 //   peer.want(answer(200, "Content-Type: text/plain; charset=utf-8\r\n", "Hello, world!"));
+//
+// In TLS mode (tests/support/tls_mode.hpp) the same scripts run over TLS; a test of TLS itself brings its own (SiteOptions::make_tls).
 #pragma once
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,6 +19,7 @@
 #include "stack/http/server.hpp"
 #include "tests/support/conversation.hpp"
 #include "tests/support/heap_guard.hpp"
+#include "tests/support/tls_mode.hpp"
 
 namespace pollux::test {
 
@@ -52,6 +56,16 @@ inline constexpr http::ServerLimits site_limits{.connections = 8,
                                                 .state_size = 128,
                                                 .close_records = 16};
 
+// A site's TLS. It stands on the site's port and outlives its server.
+class SiteTls {
+ public:
+  SiteTls() = default;
+  SiteTls(const SiteTls&) = delete;
+  SiteTls& operator=(const SiteTls&) = delete;
+  virtual ~SiteTls() = default;
+  [[nodiscard]] virtual tls::ServerContext* context() = 0;
+};
+
 struct SiteOptions {
   http::ServerTimeouts timeouts{};
   http::Overload overload = http::Overload::park;
@@ -63,6 +77,7 @@ struct SiteOptions {
   net::Callback<const http::ConnEvent&> on_state{};
   net::Callback<std::string_view> log{};
   Conversation::Options conversation{};
+  std::function<std::unique_ptr<SiteTls>(Conversation&)> make_tls{};  // in place of what TLS mode says
 };
 
 template <http::ServerLimits limits = site_limits>
@@ -70,6 +85,8 @@ class Site {
  public:
   explicit Site(const SiteOptions& options = {})
       : talk{options.conversation},
+        tls_mode{talk, talk.port(), options.make_tls ? 0 : limits.connections},
+        own_tls{options.make_tls ? options.make_tls(talk) : nullptr},
         storage{std::make_unique<http::ServerStorage<limits>>()},
         loop_storage{std::make_unique<net::LoopStorage<http::sockets_max(limits)>>()},
         loop{talk.port(), loop_storage->memory()},
@@ -85,13 +102,15 @@ class Site {
                 .answer_head_timeout = options.answer_head_timeout,
                 .on_state = options.on_state,
                 .log = options.log}} {
-    const auto listening = server.listen({.endpoint = {.address = port::Address::ipv4_any(site_port)}});
+    const auto listening =
+        server.listen({.endpoint = {.address = port::Address::ipv4_any(site_port)}, .tls = tls_context()});
     EXPECT_TRUE(listening) << "listen failed";
     talk.template set_turn<heap_guard::Forbidden>(turn_);
     loop.on_turn(net::callback<&Site::check>(*this));
   }
 
   Peer& connect() { return talk.connect(site_port); }
+  [[nodiscard]] tls::ServerContext* tls_context() { return own_tls ? own_tls->context() : tls_mode.context(); }
   void add(http::Route route) { router.add(route); }
   void advance(port::Duration duration) { talk.advance(duration); }
 
@@ -108,6 +127,8 @@ class Site {
   }
 
   Conversation talk;
+  TlsServerMode tls_mode;
+  std::unique_ptr<SiteTls> own_tls;
   std::unique_ptr<http::ServerStorage<limits>> storage;
   std::unique_ptr<net::LoopStorage<http::sockets_max(limits)>> loop_storage;
   PathRouter router;
