@@ -227,9 +227,12 @@ TEST_F(TlsTrust, NamesAreComparedAsMbedtlsDoes) {
 }
 
 TEST_F(TlsTrust, OneThatMbedtlsDoesNotUnderstandSignsNothing) {
+  if (!tls::Library::has_arena()) {
+    GTEST_SKIP() << "the installed mbedTLS understands this curve";
+  }
   Store store{4096, 4};
   const auto result = store->add(certificates::odd_curve.certificate);
-  EXPECT_TRUE(!tls::Library::has_arena() || added(result, 1)) << "its bytes are in order";
+  EXPECT_TRUE(added(result, 1)) << "its bytes are in order";
   // Its subject is CN=site.test, as that of others.
   const std::string subject = Parsed{certificates::self_signed.certificate}.subject();
   EXPECT_EQ(found(store.trust, subject), Names{});
