@@ -15,15 +15,19 @@ function(pollux_compile_as_ours target)
             $<$<BOOL:${POLLUX_WARNINGS_AS_ERRORS}>:-Werror>)
 endfunction()
 
-# pollux_library(NAME SOURCES... [LINK LIBS...]): a static library pollux_NAME, also known as pollux::NAME, compiled without
-# exceptions, RTTI and guarded statics, so that it needs no libstdc++ at run time.
+# pollux_compile_as_library(TARGET): as ours, without exceptions, RTTI and guarded statics, so that it needs no libstdc++ at run time.
+function(pollux_compile_as_library target)
+  pollux_compile_as_ours(${target})
+  target_compile_options(${target} PRIVATE -fno-exceptions -fno-rtti -fno-threadsafe-statics)
+endfunction()
+
+# pollux_library(NAME SOURCES... [LINK LIBS...]): a static library pollux_NAME, also known as pollux::NAME.
 function(pollux_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK")
   set(target pollux_${name})
   add_library(${target} STATIC ${arg_UNPARSED_ARGUMENTS})
   add_library(pollux::${name} ALIAS ${target})
-  pollux_compile_as_ours(${target})
-  target_compile_options(${target} PRIVATE -fno-exceptions -fno-rtti -fno-threadsafe-statics)
+  pollux_compile_as_library(${target})
   if(POLLUX_LTO)
     # Fat objects: the programs are optimised as a whole, the tests link the ordinary code and do not wait for that.
     target_compile_options(${target} PRIVATE -flto=auto -fno-plt $<$<CXX_COMPILER_ID:GNU>:-ffat-lto-objects>)
