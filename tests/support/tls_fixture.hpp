@@ -80,7 +80,7 @@ class TestClientMemory {
 // A trust store with these certificates, each a PEM text.
 class TestTrust {
  public:
-  explicit TestTrust(std::initializer_list<std::string_view> texts)
+  explicit TestTrust(const std::vector<std::string_view>& texts)
       : bytes_(16384), entries_(16), store_{{bytes_, entries_}} {
     for (const std::string_view text : texts) {
       EXPECT_TRUE(store_.add(text)) << "no certificate";

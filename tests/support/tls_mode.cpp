@@ -61,7 +61,7 @@ struct TlsServerMode::State {
 };
 
 TlsServerMode::TlsServerMode(Conversation& talk, port::Port& port, std::size_t connections)
-    : state_{tls_mode() ? std::make_unique<State>(talk, port, connections) : nullptr} {}
+    : state_{tls_mode() && connections != 0 ? std::make_unique<State>(talk, port, connections) : nullptr} {}
 TlsServerMode::~TlsServerMode() = default;
 tls::ServerContext* TlsServerMode::context() {
   return state_ == nullptr ? nullptr : &state_->context;
@@ -72,7 +72,7 @@ struct TlsClientMode::State {
       : talk{conversation},
         library{port, tls::arena_size(client_limits(connections))},
         memory{client_limits(connections)},
-        trust{certificates::ca},
+        trust{{certificates::ca}},
         context{{.library = *library, .memory = memory.memory(), .trust = &*trust}},
         servers{{.is_client = false, .min = mode_version(), .max = mode_version(), .own = {certificates::everywhere}}} {
     const auto started = context.start();
@@ -90,7 +90,7 @@ struct TlsClientMode::State {
 };
 
 TlsClientMode::TlsClientMode(Conversation& talk, port::Port& port, std::size_t connections)
-    : state_{tls_mode() ? std::make_unique<State>(talk, port, connections) : nullptr} {}
+    : state_{tls_mode() && connections != 0 ? std::make_unique<State>(talk, port, connections) : nullptr} {}
 TlsClientMode::~TlsClientMode() = default;
 tls::ClientContext* TlsClientMode::context() {
   return state_ == nullptr ? nullptr : &state_->context;

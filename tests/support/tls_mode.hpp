@@ -48,7 +48,7 @@ namespace pollux::test {
 // A server's TLS, and clients for it. It must be destroyed after the server and before the conversation. Without TLS mode it is empty.
 class TlsServerMode {
  public:
-  // `port`: as the server's.
+  // `port`: as the server's. `connections`: of the server; 0: a test brings its own TLS, and this is empty.
   TlsServerMode(Conversation& talk, port::Port& port, std::size_t connections);
   ~TlsServerMode();
   TlsServerMode(const TlsServerMode&) = delete;

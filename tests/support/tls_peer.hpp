@@ -92,6 +92,8 @@ class TlsPeer final : public PeerLayer {
   [[nodiscard]] const std::string& session() const { return session_; }
   [[nodiscard]] std::uint64_t tickets_received() const { return tickets_received_; }
 
+  [[nodiscard]] std::size_t sent() const { return sent_; }  // bytes of ciphertext that went out
+
   // ---- how it ended
   [[nodiscard]] int error() const { return error_; }             // mbedTLS's, once is_failed()
   [[nodiscard]] int alert() const { return alert_; }             // the last one received, close_notify apart; -1: none
