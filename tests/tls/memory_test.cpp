@@ -121,7 +121,7 @@ TEST_F(TlsMemory, MakingACertificate) {
 }
 
 TEST_F(TlsMemory, FindingAnIssuer) {
-  TestTrust trust{certificates::ca, certificates::rsa_ca, certificates::other_ca};
+  TestTrust trust{{certificates::ca, certificates::rsa_ca, certificates::other_ca}};
   mbedtls_x509_crt ca;
   mbedtls_x509_crt_init(&ca);
   ASSERT_EQ(tls::parse_chain(certificates::rsa_ca, ca), Error::none);
