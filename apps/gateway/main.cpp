@@ -41,7 +41,8 @@ constinit net::ResolverStorage<resolver_limits> resolver_storage;
 constinit net::LoopStorage<sockets_max> loop_storage;
 // One arena for both sides.
 constinit apps::HttpsStorage<gateway::tls_server_limits, tls::arena_size(gateway::tls_client_limits)> https_storage;
-constinit apps::HttpsClientStorage<gateway::tls_client_limits> upstream_tls_storage;
+[[maybe_unused]] constinit apps::HttpsClientStorage<gateway::tls_client_limits>
+    upstream_tls_storage;  // not without TLS
 
 constinit gateway::Config config;
 constinit std::array<char, 64 * 1024> config_text{};

@@ -1,12 +1,11 @@
+// What of certificates and pins needs no mbedTLS; read_certificate() is in x509.cpp. Every build has this file.
+
 #include "stack/tls/certificate.hpp"
 
 #include <chrono>
 
-#include "port/ensure.hpp"
 #include "stack/base/text.hpp"
-#include "stack/tls/library.hpp"
 #include "stack/tls/pem.hpp"
-#include "stack/tls/x509.hpp"
 
 namespace pollux::tls {
 namespace {
@@ -35,22 +34,6 @@ std::string_view write_fingerprint(const Digest& digest, std::span<char, fingerp
     writer.put(hex[value >> 4]).put(hex[value & 15]);
   }
   return writer.view();
-}
-
-port::Result<CertificateInfo, Error> read_certificate(Library& library, std::string_view text) noexcept {
-  ENSURE(library.is_started());
-  mbedtls_x509_crt certificate;
-  mbedtls_x509_crt_init(&certificate);
-  const Error error = parse_chain(text, certificate, 1);
-  CertificateInfo info;
-  if (error == Error::none) {
-    read_info(certificate, info);
-  }
-  mbedtls_x509_crt_free(&certificate);
-  if (error != Error::none) {
-    return port::Failure{error};
-  }
-  return info;
 }
 
 port::Result<Digest, Error> parse_pin(std::string_view text) noexcept {

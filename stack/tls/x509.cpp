@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "port/address.hpp"
+#include "port/ensure.hpp"
 #include "stack/base/text.hpp"
 #include "stack/tls/pem.hpp"
 
@@ -349,6 +350,22 @@ std::int64_t seconds_of(const mbedtls_x509_time& time) noexcept {
                                          std::chrono::day{static_cast<unsigned>(time.day)}};
   const std::int64_t days = std::chrono::sys_days{date}.time_since_epoch().count();
   return ((days * 24 + time.hour) * 60 + time.min) * 60 + time.sec;
+}
+
+port::Result<CertificateInfo, Error> read_certificate(Library& library, std::string_view text) noexcept {
+  ENSURE(library.is_started());
+  mbedtls_x509_crt certificate;
+  mbedtls_x509_crt_init(&certificate);
+  const Error error = parse_chain(text, certificate, 1);
+  CertificateInfo info;
+  if (error == Error::none) {
+    read_info(certificate, info);
+  }
+  mbedtls_x509_crt_free(&certificate);
+  if (error != Error::none) {
+    return port::Failure{error};
+  }
+  return info;
 }
 
 }  // namespace pollux::tls
