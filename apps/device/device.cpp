@@ -84,16 +84,18 @@ ServerFacts Device::facts(const http::Request& request) const noexcept {
 
 void Device::pollux(http::ResponseWriter& writer, http::Request& request) noexcept {
   const port::WallTime now = request.loop().port().wall_clock();
-  answer_json(writer, 200, [&](apps::JsonWriter& json) { write_pollux(json, facts(request), now); });
+  const ServerFacts known = facts(request);  // before a document is taken for it
+  answer_json(writer, 200, [&known, now](apps::JsonWriter& json) { write_pollux(json, known, now); });
 }
 
 void Device::metrics(http::ResponseWriter& writer, http::Request& request) noexcept {
+  const ServerFacts known = facts(request);
   Document* document = take_document(writer);
   if (document == nullptr) {
     return;
   }
   read_board_info(config_.roots, info_);
-  write_metrics(document->text(), info_, facts(request), request.loop().port().wall_clock());
+  write_metrics(document->text(), info_, known, request.loop().port().wall_clock());
   Documents::send(writer, *document, 200, "text/plain; version=0.0.4; charset=utf-8");
 }
 

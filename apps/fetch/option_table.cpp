@@ -1,5 +1,7 @@
 #include "apps/fetch/option_table.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "apps/fetch/data.hpp"
@@ -253,7 +255,17 @@ Refusal tls_max(const OptionCall& call) {
 }
 
 // What is offered is fixed: ciphers that are good by what is known today.
+// A list that names none of them is refused as curl refuses one that OpenSSL does not know.
 Refusal ciphers(const OptionCall& call) {
+  static constexpr std::string_view known[] = {"ECDHE",    "EECDH",   "kE",      "AES",  "CHACHA20",
+                                               "HIGH",     "DEFAULT", "ALL",     "FIPS", "ECDSA",
+                                               "TLS_AES_", "TLS_CHA", "TLSv1.2", "@",    "SHA"};
+  const bool is_known = std::any_of(std::begin(known), std::end(known), [&call](std::string_view name) {
+    return call.value.find(name) != std::string_view::npos;
+  });
+  if (!is_known) {
+    return {.text = "names no cipher that is known here", .status = 59};  // CURLE_SSL_CIPHER
+  }
   call.warnings.add("The choice of ciphers has no effect: only good ones are offered");
   return {};
 }

@@ -436,6 +436,7 @@ void Transfer::traced(const http::Trace& trace) {
       report_.name_lookup = since_beginning(trace.at);
       break;
     case TraceEvent::connect_done:
+      report_.scheme = trip_.request().is_https() ? "HTTPS" : "HTTP";
       ++report_.connects;
       report_.connect = since_beginning(trace.at);
       break;

@@ -164,7 +164,11 @@ class Https {
   HttpsMemory memory_;
   tls::Library library_;
   std::optional<tls::TrustStore> client_ca_;
-  std::optional<tls::ServerContext> context_;
+  // Final, so that it can be kept by value: the context itself has virtual functions and no virtual destructor.
+  struct Context final : tls::ServerContext {
+    using ServerContext::ServerContext;
+  };
+  std::optional<Context> context_;
   std::optional<http::HttpsRedirect> redirect_;
   std::optional<http::Server> redirect_server_;
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "apps/support/file_text.hpp"
+#include "stack/base/text.hpp"
 
 namespace pollux::apps {
 
@@ -31,30 +32,66 @@ std::optional<Problem> HttpsClient::start(const HttpsClientOptions& options) noe
 }
 
 std::optional<Problem> HttpsClient::read_trust(const HttpsClientOptions& options) noexcept {
-  port::Port& port = library_.port();
   if (options.ca_file.empty() && options.ca_directory.empty()) {
     // A system without any is no error yet: no server will be believed, and trusted() says why.
-    static_cast<void>(trust_.add_system(port));
+    static_cast<void>(trust_.add_system(library_.port()));
     return std::nullopt;
   }
-  const auto add = [&](std::string_view path, Problem::Where where) -> std::optional<Problem> {
-    const auto added = trust_.add_file(port, path);
-    if (added) {
-      return std::nullopt;
-    }
-    // would_block, the first one, stands for no error: no file says it.
-    const bool is_unreadable = added.error() == tls::Error::trust_syntax && trust_.file_error() != port::Error{};
-    return Problem{.where = where,
-                   .path = path,
-                   .what = is_unreadable ? port::describe(trust_.file_error()) : tls::describe(added.error()),
-                   .error = is_unreadable ? tls::Error::none : added.error()};
-  };
   if (!options.ca_file.empty()) {
-    if (auto problem = add(options.ca_file, Problem::Where::ca_file)) {
+    if (auto problem = add_trusted(options.ca_file, Problem::Where::ca_file)) {
       return problem;
     }
   }
-  return options.ca_directory.empty() ? std::nullopt : add(options.ca_directory, Problem::Where::ca_directory);
+  return options.ca_directory.empty() ? std::nullopt : add_trusted(options.ca_directory, Problem::Where::ca_directory);
+}
+
+std::optional<Problem> HttpsClient::add_trusted(std::string_view path, Problem::Where where) noexcept {
+  std::array<char, 4096> memory{};
+  path.copy(memory.data(), memory.size() - 1);
+  if (DIR* directory = ::opendir(memory.data())) {
+    auto problem = add_directory(*directory, path, where);
+    ::closedir(directory);
+    return problem;
+  }
+  const auto added = trust_.add_file(library_.port(), path);
+  return added ? std::nullopt : std::optional{problem_of(added.error(), path, where)};
+}
+
+Problem HttpsClient::problem_of(tls::Error error, std::string_view path, Problem::Where where) const noexcept {
+  // would_block, the first one, stands for no error: no file says it.
+  const bool is_unreadable = error == tls::Error::trust_syntax && trust_.file_error() != port::Error{};
+  return {.where = where,
+          .path = path,
+          .what = is_unreadable ? port::describe(trust_.file_error()) : tls::describe(error),
+          .error = is_unreadable ? tls::Error::none : error};
+}
+
+// Every file that is called as certificates are; what is none of them is passed over, as OpenSSL does it.
+std::optional<Problem> HttpsClient::add_directory(DIR& directory, std::string_view path,
+                                                  Problem::Where where) noexcept {
+  bool has_any = false;
+  while (const dirent* entry = ::readdir(&directory)) {
+    const std::string_view name = entry->d_name;
+    if (!name.ends_with(".pem") && !name.ends_with(".crt") &&
+        (name.size() < 2 || name[name.size() - 2] != '.' || !base::is_digit(name.back()))) {
+      continue;
+    }
+    std::array<char, 4096> memory{};
+    base::TextWriter file{memory};
+    if (file.put(path).put('/').put(name).overflowed()) {
+      continue;
+    }
+    const auto added = trust_.add_file(library_.port(), file.view());
+    if (!added && added.error() != tls::Error::trust_syntax) {
+      return problem_of(added.error(), path, where);
+    }
+    has_any = has_any || added;
+  }
+  return has_any ? std::nullopt
+                 : std::optional{Problem{.where = where,
+                                         .path = path,
+                                         .what = tls::describe(tls::Error::trust_syntax),
+                                         .error = tls::Error::trust_syntax}};
 }
 
 std::optional<Problem> HttpsClient::start_context(const HttpsClientOptions& options) noexcept {

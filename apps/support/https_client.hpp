@@ -12,6 +12,8 @@
 // CallCause::no_tls.
 #pragma once
 
+#include <dirent.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -38,7 +40,8 @@ namespace pollux::apps {
 struct HttpsClientOptions {
   // Who may sign a server's certificate. With neither it is the system's store.
   std::string_view ca_file{};
-  std::string_view ca_directory{};
+  std::string_view
+      ca_directory{};  // its files that end in .pem, .crt, or .0 to .9 (either of the two may be a file or a directory)
   bool no_ca = false;  // nobody: what is pinned, or nothing, is asked for
   // The client's own certificate with its chain, and its key, which may stand in the same file. Empty: none.
   std::string_view certificate{};
@@ -109,12 +112,21 @@ class HttpsClient {
 
  private:
   [[nodiscard]] std::optional<HttpsClientProblem> read_trust(const HttpsClientOptions& options) noexcept;
+  using Where = HttpsClientProblem::Where;
+  [[nodiscard]] std::optional<HttpsClientProblem> add_trusted(std::string_view path, Where where) noexcept;
+  [[nodiscard]] std::optional<HttpsClientProblem> add_directory(DIR& directory, std::string_view path,
+                                                                Where where) noexcept;
+  [[nodiscard]] HttpsClientProblem problem_of(tls::Error error, std::string_view path, Where where) const noexcept;
   [[nodiscard]] std::optional<HttpsClientProblem> start_context(const HttpsClientOptions& options) noexcept;
 
   tls::Library& library_;
   HttpsClientMemory memory_;
   tls::TrustStore trust_;
-  std::optional<tls::ClientContext> context_;
+  // Final, so that it can be kept by value: the context itself has virtual functions and no virtual destructor.
+  struct Context final : tls::ClientContext {
+    using ClientContext::ClientContext;
+  };
+  std::optional<Context> context_;
   bool is_ready_ = false;
 };
 

@@ -8,6 +8,7 @@
 #include "apps/device/dashboard.hpp"
 #include "apps/device/firmware.hpp"
 #include "apps/device/leds.hpp"
+#include "apps/device/own_certificate.hpp"
 #include "tests/apps/device_tree.hpp"
 #include "tests/support/heap_guard.hpp"
 
@@ -228,6 +229,23 @@ TEST(Dashboard, IsWhole) {
   EXPECT_EQ(page.find("http://"), std::string_view::npos);
   EXPECT_EQ(page.find("https://"), std::string_view::npos);
 }
+
+#if POLLUX_TLS
+// ---- a certificate of its own
+
+TEST(DeviceCertificate, IsValidFromTheDayBeforeOrTheBuild) {
+  constexpr std::int64_t day = 86'400;
+  constexpr port::WallTime built{.seconds = 20'000 * day};
+  constexpr std::int64_t lifetime = std::int64_t{365} * OwnCertificate::lifetime_years * day;
+  const Validity usual = validity_from({.seconds = 20'100 * day}, true, built);
+  EXPECT_EQ(usual.not_before.seconds, 20'099 * day);
+  EXPECT_EQ(usual.not_after.seconds, 20'099 * day + lifetime);
+  // Within a day of the build, and with a clock that was never set, it is the build.
+  EXPECT_EQ(validity_from({.seconds = 20'001 * day - 1}, true, built).not_before, built);
+  EXPECT_EQ(validity_from({.seconds = 100}, false, built).not_before, built);
+  EXPECT_EQ(validity_from({.seconds = 100}, false, built).not_after.seconds, built.seconds + lifetime);
+}
+#endif
 
 }  // namespace
 }  // namespace pollux::device

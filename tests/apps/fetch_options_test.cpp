@@ -54,6 +54,41 @@ TEST(FetchOptions, TakesLongNamesCutAndTurnedOff) {
   EXPECT_EQ(parse({"--", "-s"}).options.urls, std::vector<std::string>{"-s"});
 }
 
+TEST(FetchOptions, TakesWhatIsAboutTls) {
+  const Parsed parsed = parse({"-k", "--cacert", "ca", "--capath", "dir", "-E", "cert", "--key", "key",
+                               "--pinnedpubkey", "sha256//x", "--tlsv1.3", "--tls-max", "1.3", "https://h/"});
+  ASSERT_FALSE(parsed.ended);
+  const Options& options = parsed.options;
+  EXPECT_TRUE(options.insecure);
+  EXPECT_EQ(options.ca_file, "ca");
+  EXPECT_EQ(options.ca_directory, "dir");
+  EXPECT_EQ(options.certificate, "cert");
+  EXPECT_EQ(options.key, "key");
+  EXPECT_EQ(options.pinned_key, "sha256//x");
+  EXPECT_EQ(options.tls_min, TlsVersion::tls13);
+  EXPECT_EQ(options.tls_max, TlsVersion::tls13);
+  EXPECT_FALSE(parse({"-k", "--no-insecure", "h"}).options.insecure);
+  EXPECT_EQ(parse({"--tlsv1.0", "h"}).options.tls_min, TlsVersion::older);
+  EXPECT_EQ(parse({"-1", "h"}).options.tls_min, TlsVersion::older);
+  EXPECT_EQ(parse({"--tls-max", "1.1", "h"}).options.tls_max, TlsVersion::older);
+  EXPECT_EQ(parse({"--tls-max", "1.2", "--tls-max", "default", "h"}).options.tls_max, TlsVersion::any);
+  EXPECT_EQ(parse({"--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256", "h"}).warnings.texts().size(), 1U);
+
+  // A password stands behind a colon; one of the name itself is escaped.
+  struct Case {
+    const char* value;
+    std::string_view file;
+    std::string_view password;
+  };
+  for (const Case& one :
+       {Case{"a.pem", "a.pem", ""}, Case{"a.pem:secret", "a.pem", "secret"}, Case{"a\\:b.pem:c:d", "a:b.pem", "c:d"},
+        Case{"a\\\\b", "a\\b", ""}, Case{"a\\b", "a\\b", ""}}) {
+    const Options cert = parse({"--cert", one.value, "h"}).options;
+    EXPECT_EQ(cert.certificate, one.file) << one.value;
+    EXPECT_EQ(cert.password, one.password) << one.value;
+  }
+}
+
 TEST(FetchOptions, RefusesAsCurlDoes) {
   struct Case {
     std::vector<const char*> arguments;
@@ -76,6 +111,8 @@ TEST(FetchOptions, RefusesAsCurlDoes) {
       {{"--max-redirs", "-2", "h"}, 2, "expected a proper numerical parameter"},
       {{"--retry", "", "h"}, 2, "expected a proper numerical parameter"},
       {{"--limit-rate", "x", "h"}, 2, "option --limit-rate: is badly used here"},
+      {{"--tls-max", "9", "h"}, 2, "option --tls-max: is badly used here"},
+      {{"--ciphers", "nonsense", "h"}, 59, "option --ciphers: names no cipher that is known here"},
       {{"--resolve", "a:b", "h"}, 49, "option --resolve: is badly used here"},
       {{"--dns-servers", "x", "h"}, 2, "is badly used here"},
       {{"--http1.0", "h"}, 2, "this build does not support this"},

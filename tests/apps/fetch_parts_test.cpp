@@ -203,12 +203,72 @@ TEST(FetchFailure, HasCurlsStatus) {
       {{.stage = CallStage::connect, .cause = CallCause::failed}, host, 7, "Failed to connect"},
       {{.stage = CallStage::send, .cause = CallCause::failed}, host, 55, ""},
       {{.stage = CallStage::body, .cause = CallCause::failed}, host, 56, ""},
+      {{.stage = CallStage::handshake, .cause = CallCause::timed_out},
+       {.elapsed = 9ms},
+       28,
+       "SSL connection timeout after 9 milliseconds"},
+      {{.stage = CallStage::handshake, .cause = CallCause::closed, .tls = {.error = tls::Error::closed}},
+       host,
+       35,
+       "h:80"},
+      {{.stage = CallStage::handshake, .cause = CallCause::lost},
+       host,
+       35,
+       "TLS connect error with h:80: connection lost"},
   };
   for (const Case& one : cases) {
     const Failure failure = failure_from(one.error, one.context);
     EXPECT_EQ(failure.status(), one.status) << failure.text();
     EXPECT_NE(failure.text().find(one.text), std::string_view::npos) << failure.text() << " | " << one.text;
   }
+}
+
+TEST(FetchFailure, HasCurlsStatusForTls) {
+  struct Case {
+    tls::Error error;
+    http::CallStage stage;
+    int status;
+    std::string_view text;
+    int verify_result;
+  };
+  constexpr auto handshake = http::CallStage::handshake;
+  const Case cases[] = {
+      {tls::Error::expired, handshake, 60, "SSL certificate problem of h: ", 10},
+      {tls::Error::not_yet_valid, handshake, 60, "SSL certificate problem of h: ", 9},
+      {tls::Error::clock_not_set, handshake, 60, "--pinnedpubkey", 9},
+      {tls::Error::wrong_name, handshake, 60, "SSL certificate problem of h: ", 0},
+      {tls::Error::unknown_authority, handshake, 60, "with --cacert", 20},
+      {tls::Error::self_signed, handshake, 60, "with --cacert", 18},
+      {tls::Error::weak_key, handshake, 60, "SSL certificate problem of h: ", 66},
+      {tls::Error::pin_mismatch, handshake, 90, "does not match pinned public key", 0},
+      {tls::Error::peer_is_plain, handshake, 35, "TLS connect error with h:443: ", 0},
+      {tls::Error::version, handshake, 35, "TLS connect error with h:443: ", 0},
+      {tls::Error::alert, handshake, 35, "TLS connect error with h:443: ", 0},
+      {tls::Error::alert, http::CallStage::head, 56, "TLS receive error: ", 0},
+      {tls::Error::protocol, http::CallStage::send, 55, "TLS send error: ", 0},
+      {tls::Error::truncated, http::CallStage::body, 56, "TLS receive error: ", 0},
+  };
+  for (const Case& one : cases) {
+    const Failure failure = failure_from(
+        {.stage = one.stage, .cause = http::CallCause::tls, .tls = {.error = one.error}}, {.host = "h", .port = 443});
+    EXPECT_EQ(failure.status(), one.status) << failure.text();
+    EXPECT_NE(failure.text().find(one.text), std::string_view::npos) << failure.text() << " | " << one.text;
+    EXPECT_EQ(verify_result(one.error), one.verify_result) << failure.text();
+  }
+  const Failure nobody =
+      failure_from({.stage = handshake, .cause = http::CallCause::tls, .tls = {.error = tls::Error::unknown_authority}},
+                   {.host = "h", .port = 443, .trusts_nobody = true});
+  EXPECT_NE(nobody.text().find("This system has no CA certificates"), std::string_view::npos) << nobody.text();
+}
+
+// With the longest sentence of TLS and a long name nothing of the advice is lost.
+TEST(FetchFailure, HasRoomForWhatToDo) {
+  const std::string host(150, 'h');
+  const Failure failure = failure_from({.stage = http::CallStage::handshake,
+                                        .cause = http::CallCause::tls,
+                                        .tls = {.error = tls::Error::unknown_authority}},
+                                       {.host = host, .port = 443});
+  EXPECT_TRUE(failure.text().ends_with("--pinnedpubkey")) << failure.text();
 }
 
 TEST(FetchFailure, GivesEveryCauseAStatus) {
@@ -220,7 +280,7 @@ TEST(FetchFailure, GivesEveryCauseAStatus) {
 }
 
 TEST(FetchFailure, LeavesOutWhatDoesNotFit) {
-  const std::string longer(400, 'x');
+  const std::string longer(600, 'x');
   const Failure failure{ExitCode::url_malformat, {"a", longer, "b"}};
   EXPECT_EQ(failure.text(), "ab");
 }
@@ -262,6 +322,8 @@ Report a_report() {
   report.header_bytes = 75;
   report.request_bytes = 99;
   report.name_lookup = 1us;
+  report.app_connect = 2ms;
+  report.verify_result = 18;
   report.total = 2s + 500ms;
   return report;
 }
@@ -287,7 +349,7 @@ TEST(FetchWriteOut, WritesVariables) {
       {"%% %a %", "% %a %"},
       {"%{http_code", "%{http_code"},
       {"a%{onerror}b", "a"},
-      {"%{ssl_verify_result}%{ftp_entry_path}", "0"},
+      {"%{ssl_verify_result} %{time_appconnect}%{ftp_entry_path}", "18 0.002000"},
   };
   for (const Case& one : cases) {
     const Written result = written(one.format, a_report());

@@ -229,6 +229,13 @@ TEST(LoadReport, SaysEverythingInText) {
        }) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "--- is not in\n" << text;
   }
+  EXPECT_EQ(text.find("TLS"), std::string::npos) << "nothing was https";
+  Report https = example_report();
+  https.tls_handshakes = 3;
+  https.tls_resumed = 2;
+  EXPECT_NE(text_of(write_text, https, example()).find("\nTLS          3 handshakes, 2 of them resumed\n"),
+            std::string::npos);
+  EXPECT_NE(text_of(write_json, https, example()).find("\"tls_handshakes\": 3"), std::string::npos);
   const std::string refused = "\n           2  " + std::string{http::describe(http::CallCause::refused)} + ' ' +
                               std::string{http::describe(http::CallStage::connect)} + '\n';
   EXPECT_NE(text.find(refused), std::string::npos) << text;

@@ -92,19 +92,23 @@ App::App(std::string_view name, std::vector<std::string> arguments, const Surrou
   pid_ = process::start(arguments, pipe_ends[1], errors_, surroundings);
   ::close(pipe_ends[1]);
 
+  auto redirects = std::count(arguments.begin(), arguments.end(), "--http-redirect");
   std::string line;
-  while (listeners > 0 && read_line(line)) {
+  while (listeners + redirects > 0 && read_line(line)) {
     lines_.push_back(line);
-    if (!line.starts_with("listening on ")) {
+    const bool is_redirect = line.starts_with("redirecting ");
+    if (!is_redirect && !line.starts_with("listening on ")) {
       continue;
     }
-    --listeners;
+    --(is_redirect ? redirects : listeners);
+    std::uint16_t& port = is_redirect ? redirect_port_ : port_;
+    // "http://127.0.0.1:8080 to https"
     const std::size_t colon = line.rfind(':');
-    if (port_ == 0 && line.find("//") != std::string::npos) {
-      std::from_chars(line.data() + colon + 1, line.data() + line.size(), port_);
+    if (port == 0 && line.find("//") != std::string::npos) {
+      std::from_chars(line.data() + colon + 1, line.data() + line.size(), port);
     }
   }
-  if (listeners > 0) {
+  if (listeners + redirects > 0) {
     ADD_FAILURE() << "pollux-" << name_ << " is not listening; it wrote: " << errors();
   }
 }
@@ -119,6 +123,10 @@ App::~App() {
 
 std::string App::url(std::string_view path) const {
   return "http://127.0.0.1:" + std::to_string(port_) + std::string{path};
+}
+
+std::string App::https_url(std::string_view path) const {
+  return "https://localhost:" + std::to_string(port_) + std::string{path};
 }
 
 std::size_t App::descriptors() const {

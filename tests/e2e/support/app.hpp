@@ -47,6 +47,9 @@ class App {
   // Of the first line `listening on http://ADDR:PORT`; 0 for a unix socket.
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::string url(std::string_view path) const;
+  [[nodiscard]] std::string https_url(std::string_view path) const;  // of localhost, which certificates name
+  // Of the line `redirecting http://ADDR:PORT to https`; 0 without --http-redirect.
+  [[nodiscard]] std::uint16_t redirect_port() const { return redirect_port_; }
   // All the lines it printed by the time it was listening on everything it was asked for.
   [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
   [[nodiscard]] pid_t pid() const { return pid_; }
@@ -72,6 +75,7 @@ class App {
   std::string unread_;
   std::vector<std::string> lines_;
   std::uint16_t port_ = 0;
+  std::uint16_t redirect_port_ = 0;
   bool has_ended_ = false;
 };
 
