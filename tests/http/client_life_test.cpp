@@ -16,28 +16,28 @@ using http::ResponseBodyState;
 TEST(ClientCall, GetHeadPostAndForms) {
   ClientSite site;
   RawServer& origin = site.talk.listen(80);
-  site.call->get("http://127.0.0.1/a", site.answered());
+  site.call->get(test_url("http://127.0.0.1/a"), site.answered());
   Peer& peer = origin.accept();
   peer.want("GET /a HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
   peer.say(ok("got"));
   site.want_answer(200, "got");
 
-  site.call->head("http://127.0.0.1/a", site.answered());
+  site.call->head(test_url("http://127.0.0.1/a"), site.answered());
   peer.want("HEAD /a HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
   peer.say("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n");
   site.want_answer(200, "");
 
-  site.call->post("http://127.0.0.1/a", "text/plain", "abc", site.answered());
+  site.call->post(test_url("http://127.0.0.1/a"), "text/plain", "abc", site.answered());
   peer.want("POST /a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nabc");
   peer.say(ok("posted"));
   site.want_answer(200, "posted");
 
-  site.call->post("http://127.0.0.1/a", "", "", site.answered());
+  site.call->post(test_url("http://127.0.0.1/a"), "", "", site.answered());
   peer.want("POST /a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: \r\nContent-Length: 0\r\n\r\n");
   peer.say("HTTP/1.1 204 No Content\r\n\r\n");
   site.want_answer(204, "");
 
-  site.call->post_form("http://127.0.0.1/a", "a=1&b=2", site.answered());
+  site.call->post_form(test_url("http://127.0.0.1/a"), "a=1&b=2", site.answered());
   peer.want(
       "POST /a HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: "
       "7\r\n\r\n"
@@ -124,20 +124,21 @@ TEST(ClientCall, ARefusedConnection) {
 TEST(ClientCall, IsUsedAgainInItsCallback) {
   struct Chain {
     ClientSite& site;
+    std::string again = test_url("http://127.0.0.1/again");
     int left = 3;
     int statuses = 0;
     void got(http::Response& response) {
       statuses += response.status();
       response.close();
       if (--left > 0) {
-        site.call->get("http://127.0.0.1/again", net::callback<&Chain::got>(*this));
+        site.call->get(again, net::callback<&Chain::got>(*this));
       }
     }
   };
   ClientSite site;
   RawServer& origin = site.talk.listen(80);
   Chain chain{site};
-  site.call->get("http://127.0.0.1/first", net::callback<&Chain::got>(chain));
+  site.call->get(test_url("http://127.0.0.1/first"), net::callback<&Chain::got>(chain));
   Peer& peer = origin.accept();
   static_cast<void>(want_request(peer));
   peer.say(found("/b"));
@@ -181,7 +182,7 @@ TEST(ClientCall, TwoAtTheSameTime) {
   SizedCallMemory memory{{}};
   http::Call other{site.client, memory.memory()};
   int others = 0;
-  other.get("http://127.0.0.1/other",
+  other.get(test_url("http://127.0.0.1/other"),
             {[](void* object, http::Response& response) { *static_cast<int*>(object) = response.status(); }, &others});
   site.get("http://127.0.0.1/mine");
   Peer& one = origin.accept();
@@ -396,6 +397,10 @@ TEST(ClientCancel, DestroyedAtEachMoment) {
     play(site, origin, when);
     const int before = site.answers;
     site.make_call();
+    site.talk.advance(1ms);
+    if (origin.waiting() != 0) {
+      static_cast<void>(origin.accept());  // a dial goes on for whoever comes next
+    }
     site.talk.advance(5s);
     EXPECT_EQ(site.answers, before);  // who is gone is told nothing
     EXPECT_EQ(site.transport.round_trips_under_way(), 0U);
@@ -419,7 +424,7 @@ TEST(ClientCancel, OfAFinishedCallDoesNotHitTheNext) {
   RawServer& origin = site.talk.listen(80);
   SizedCallMemory memory{{}};
   http::Call old{site.client, memory.memory()};
-  old.get("http://127.0.0.1/old", {});
+  old.get(test_url("http://127.0.0.1/old"), {});
   Peer& peer = origin.accept();
   static_cast<void>(want_request(peer));
   peer.say(ok(""));
@@ -457,7 +462,7 @@ TEST(ClientCall, IsDestroyedInItsCallback) {
     ClientSite site;
     RawServer& origin = site.talk.listen(80);
     Owner owner{site};
-    owner.call->get(url, net::callback<&Owner::got>(owner));
+    owner.call->get(test_url(url), net::callback<&Owner::got>(owner));
     if (url == "http://127.0.0.1/a") {
       Peer& peer = origin.accept();
       static_cast<void>(want_request(peer));
@@ -496,6 +501,7 @@ TEST(ClientCall, AsksForGzipIfItMay) {
 // ---- who is connected to
 
 TEST(ClientCall, AnEndpointIsForTheFirstHost) {
+  POLLUX_NOT_OVER_TLS("it names port 80, which only http implies");
   ClientSite site;
   RawServer& origin = site.talk.listen({.address = port::Address::ipv4(10, 0, 0, 9, 9000)});
   RawServer& other = site.serve("other.test", 2);

@@ -77,7 +77,7 @@ TEST(TransportLeak, AClientForEachRequestLeavesNothingBehind) {
       auto turn = [&loop] { loop.turn(); };
       talk.set_turn(turn);
       Trip trip{transport};
-      trip.trip.request().start("GET", test_url("http://127.0.0.1/"));
+      trip.trip.request().start("GET", "http://127.0.0.1/");
       trip.use = static_cast<Trip::Use>(i % 3);
       trip.go();
       Peer& peer = origin.accept();

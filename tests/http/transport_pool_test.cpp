@@ -283,6 +283,7 @@ TEST(TransportPool, NoMoreIdleConnectionsAreKeptThanAllowed) {
   for (int i = 0; i < 4; ++i) {
     trips.push_back(&caller.get());
     peers.push_back(&origin.accept());
+    peers.back()->want_connected();
   }
   for (int i = 0; i < 4; ++i) {
     peers[i]->want(get_root);
@@ -412,34 +413,36 @@ TEST(TransportPool, WaiterTakesAConnectionThatComesBackBeforeItsOwnDialIsThere) 
 
 TEST(TransportPool, DialSurvivesItsCallersCancel) {
   Caller<> caller;
-  RawServer& origin = caller.talk.listen(80);
-  caller.talk.network().set_connect_rule({.to = port::Address::ipv4_loopback(80), .delay = 500ms});
+  RawServer& origin = caller.talk.listen(81);
+  caller.talk.network().set_connect_rule({.to = port::Address::ipv4_loopback(81), .delay = 500ms});
   for (int i = 0; i < 5; ++i) {
-    Trip& trip = caller.get();
+    Trip& trip = caller.get("http://127.0.0.1:81/");
     caller.talk.advance(1ms);
     trip.trip.cancel();
     caller.want_error(trip, CallCause::cancelled);
   }
+  for (int i = 0; i < 5; ++i) {
+    static_cast<void>(origin.accept());
+  }
   caller.talk.advance(1s);
   EXPECT_EQ(caller.transport.connections_idle(), 2U);  // and the others were closed
-  caller.talk.network().set_connect_rule({.to = port::Address::ipv4_loopback(80), .delay = 0ms});
-  Trip& trip = caller.get();
+  caller.talk.network().set_connect_rule({.to = port::Address::ipv4_loopback(81), .delay = 0ms});
+  Trip& trip = caller.get("http://127.0.0.1:81/");
   caller.talk.advance(10ms);
   EXPECT_TRUE(trip.trip.was_reused());
   trip.trip.cancel();
   caller.run(trip);
-  static_cast<void>(origin);
 }
 
 TEST(TransportPool, FailedDialIsItsOwnersOnly) {
   Caller<> caller;
-  RawServer& origin = caller.talk.listen(80);
-  Trip& first = caller.get("http://127.0.0.1/1");
+  RawServer& origin = caller.talk.listen(81);
+  Trip& first = caller.get("http://127.0.0.1:81/1");
   Peer& peer = origin.accept();
   static_cast<void>(peer.want_containing("\r\n\r\n"));
   caller.talk.network().set_connect_rule(
-      {.to = port::Address::ipv4_loopback(80), .outcome = port::SimConnectRule::Outcome::refused, .delay = 500ms});
-  Trip& second = caller.get("http://127.0.0.1/2");
+      {.to = port::Address::ipv4_loopback(81), .outcome = port::SimConnectRule::Outcome::refused, .delay = 500ms});
+  Trip& second = caller.get("http://127.0.0.1:81/2");
   caller.talk.advance(10ms);
   peer.say(ok_abc);
   static_cast<void>(peer.want_containing("GET /2"));
@@ -663,7 +666,7 @@ TEST(TransportPool, RoundTripMayGoAwayAtAnyTime) {
   RawServer& origin = caller.talk.listen(80);
   {
     Trip trip{caller.transport};
-    trip.trip.request().start("GET", "http://127.0.0.1/");
+    trip.trip.request().start("GET", test_url("http://127.0.0.1/"));
     trip.go();
     Peer& peer = origin.accept();
     peer.want(get_root);

@@ -109,11 +109,11 @@ INSTANTIATE_TEST_SUITE_P(
              "GET /p?q=1 HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: pollux\r\nConnection: close\r\n\r\n"},
         Wire{"host", [](auto& request) { request.set_host("other:99"); },
              "GET /p?q=1 HTTP/1.1\r\nHost: other:99\r\nUser-Agent: pollux\r\n\r\n"},
-        Wire{"escapes", [](auto& request) { request.set_url("http://127.0.0.1/a b\xc3\xa9?x y#frag"); },
+        Wire{"escapes", [](auto& request) { request.set_url(test_url("http://127.0.0.1/a b\xc3\xa9?x y#frag")); },
              "GET /a%20b%C3%A9?x%20y HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: pollux\r\n\r\n"},
-        Wire{"no_path", [](auto& request) { request.set_url("http://127.0.0.1?x"); },
+        Wire{"no_path", [](auto& request) { request.set_url(test_url("http://127.0.0.1?x")); },
              "GET /?x HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: pollux\r\n\r\n"},
-        Wire{"empty_port", [](auto& request) { request.set_url("http://127.0.0.1:/"); },
+        Wire{"empty_port", [](auto& request) { request.set_url(test_url("http://127.0.0.1:/")); },
              "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: pollux\r\n\r\n"}),
     [](const auto& wire) { return std::string{wire.param.name}; });
 
@@ -125,6 +125,9 @@ struct Bad {
 class BadRequest : public testing::TestWithParam<Bad> {};
 
 TEST_P(BadRequest, EndsBeforeAnyInputOrOutput) {
+  if (GetParam().cause == CallCause::no_tls) {
+    POLLUX_NOT_OVER_TLS("this transport has TLS");
+  }
   Caller<> caller;
   RawServer& origin = caller.talk.listen(80);
   Trip& trip = caller.make("GET", "http://127.0.0.1/");

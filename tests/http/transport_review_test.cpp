@@ -352,10 +352,13 @@ TEST_P(TraceOfAnEnd, TellsWhatBecameOfTheConnection) {
   static_cast<void>(peer.want_containing("\r\n\r\n"));
   peer.say(GetParam().answer);
   caller.want(trip, 200, "abc");
-  const std::vector<TraceEvent> wanted{TraceEvent::get_conn,      TraceEvent::names_start,   TraceEvent::names_done,
-                                       TraceEvent::connect_start, TraceEvent::connect_done,  TraceEvent::got_conn,
-                                       TraceEvent::wrote_head,    TraceEvent::wrote_request, TraceEvent::first_byte,
-                                       TraceEvent::got_head,      TraceEvent::body_done,     GetParam().last};
+  std::vector<TraceEvent> wanted{TraceEvent::get_conn, TraceEvent::names_start, TraceEvent::names_done,
+                                 TraceEvent::connect_start, TraceEvent::connect_done};
+  if (tls_mode()) {
+    wanted.insert(wanted.end(), {TraceEvent::tls_start, TraceEvent::tls_done});
+  }
+  wanted.insert(wanted.end(), {TraceEvent::got_conn, TraceEvent::wrote_head, TraceEvent::wrote_request,
+                               TraceEvent::first_byte, TraceEvent::got_head, TraceEvent::body_done, GetParam().last});
   EXPECT_EQ(log.events, wanted);
 }
 
@@ -409,11 +412,12 @@ struct Quitter {
 
 TEST(TransportReview, SourceMayCancel) {
   Caller<> caller;
-  static_cast<void>(caller.talk.listen(80));
+  RawServer& origin = caller.talk.listen(80);
   Trip& trip = caller.make("POST", "http://127.0.0.1/");
   Quitter quitter{&trip};
   trip.trip.request().set_body({.kind = http::RequestBody::Kind::source, .source = quitter.source()});
   trip.go();
+  static_cast<void>(origin.accept());
   caller.want_error(trip, CallCause::cancelled);
   EXPECT_EQ(quitter.closed, 1);
   caller.expect_quiet();

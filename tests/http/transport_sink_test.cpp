@@ -146,13 +146,14 @@ TEST(RequestFile, IsSentFromItsOffsetAndAgainAfterAStaleConnection) {
 
 TEST(RequestFile, ThatIsShorterThanSaidIsAnError) {
   Caller<> caller;
-  static_cast<void>(caller.talk.listen(80));
+  RawServer& origin = caller.talk.listen(80);
   caller.talk.port().files().add_file("/data/file", "abc");
   const auto opened = caller.talk.port().open_path("/data/file");
   ASSERT_TRUE(opened);
   Trip& trip = caller.make("PUT", "http://127.0.0.1/");
   trip.trip.request().set_body({.kind = http::RequestBody::Kind::file, .file = opened->file, .size = 10});
   trip.go();
+  static_cast<void>(origin.accept());
   caller.want_error(trip, CallCause::source_failed);
   caller.talk.port().close_file(opened->file);
   caller.expect_quiet();
