@@ -388,7 +388,7 @@ TEST(ServerDefer, ASourceThatIsNeverResumedIsEnded) {
   peer.want_head(200);
   peer.want_nothing(10s - 1ms);
   site.advance(2ms);
-  peer.want_closed();
+  peer.want_cut();
   EXPECT_EQ(ticker.closed, 1);
   EXPECT_EQ(site.closes(CloseReason::aborted), 1U);
   site.expect_quiet();
@@ -402,7 +402,7 @@ TEST(ServerDefer, ASourceThatIsDroppedEndsTheConnection) {
   peer.say(get_request);
   peer.want_head(200);
   ticker.pending[0].drop();
-  peer.want_closed();
+  peer.want_cut();
   EXPECT_EQ(ticker.closed, 1);
   EXPECT_EQ(site.closes(CloseReason::aborted), 1U);
   site.expect_quiet();

@@ -142,6 +142,7 @@ TEST(ServerPools, BusyConnectionsMakeTheKernelQueue) {
 }
 
 TEST(ServerPools, OrItAnswers503) {
+  POLLUX_NOT_OVER_TLS("who is turned away gets no TLS, and so no answer");
   Site<smaller(1)> site{{.overload = Overload::answer}};
   site.add(ok_route);
   Waiter waiter;
@@ -210,7 +211,8 @@ TEST(ServerPools, AReservedSlotIsForTheOwner) {
   site.add(ok_route);
   Waiter waiter;
   site.add({"/wait", http::handler<&Waiter::serve>(waiter)});
-  ASSERT_TRUE(site.server.listen({.endpoint = {port::Address::ipv4_any(81)}, .owner = true}));
+  ASSERT_TRUE(
+      site.server.listen({.endpoint = {port::Address::ipv4_any(81)}, .owner = true, .tls = site.tls_context()}));
   Peer& first = site.connect();
   first.say("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
   site.advance(1s);

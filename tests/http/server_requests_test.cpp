@@ -415,6 +415,7 @@ TEST(ServerPipelining, SkipsOneEmptyLineBehindABodyOnly) {
 }
 
 TEST(ServerPipelining, OfOneBatchLeavesInOneSend) {
+  POLLUX_NOT_OVER_TLS("counts system calls");
   Site<> site;
   site.add(http::handle<&show>("*", {.body = http::Body::streamed}));
   Peer& peer = site.connect();

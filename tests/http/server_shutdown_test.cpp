@@ -332,7 +332,7 @@ TEST(ServerClose, ABusyServerMayBeDestroyed) {
 TEST(ServerClose, SeveralListenersServe) {
   Site<> site;
   site.add(ok_route);
-  const auto second = site.server.listen({.endpoint = {port::Address::ipv6_any(0)}});
+  const auto second = site.server.listen({.endpoint = {port::Address::ipv6_any(0)}, .tls = site.tls_context()});
   ASSERT_TRUE(second);
   EXPECT_NE(second->port, 0);
   Peer& ipv4 = site.connect();

@@ -206,8 +206,8 @@ Time Peer::next_read() const {
 }
 
 void Peer::pump_in() {
-  if (layer_ != nullptr && layer_->is_beginning()) {
-    static_cast<void>(layer_->receive(end_, end_.unread(), received_));  // whether or not the script reads
+  if (layer_ != nullptr && layer_->reads_by_itself()) {
+    static_cast<void>(layer_->receive(end_, end_.unread(), received_));
   }
   if (!is_reading_) {
     return;

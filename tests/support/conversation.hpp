@@ -52,6 +52,8 @@ class PeerLayer {
 
   // Nothing can be said yet, and what comes is not for the script.
   [[nodiscard]] virtual bool is_beginning() const = 0;
+  // It takes what comes even if the script does not read: until what belongs to the beginning is through.
+  [[nodiscard]] virtual bool reads_by_itself() const = 0;
   // Takes at most `limit` of the bytes that arrived at `end` and appends to `received` what they mean. Returns how many it took.
   virtual std::size_t receive(const port::SimPeer& end, std::size_t limit, std::string& received) = 0;
   // Takes what it can from the front of `text` and returns how much that is; 0: not now. `turn`: for layers that send in pieces.

@@ -56,6 +56,12 @@ std::uint64_t allocations() noexcept {
 std::uint64_t failures() noexcept {
   return failed;
 }
+void* take(std::size_t size) noexcept {
+  return __real_mbedtls_calloc(1, size);
+}
+void give(void* block) noexcept {
+  __real_mbedtls_free(block);
+}
 std::uint64_t blocks_outside() noexcept {
   return blocks().size();
 }

@@ -10,6 +10,7 @@
 //   tls_memory::fail(3);                   // the third allocation from the arena, counted from now on, fails
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace pollux::test::tls_memory {
@@ -27,6 +28,9 @@ void fail(std::uint64_t first, bool and_later = false) noexcept;
 // Since fail() was called last: allocations from the arena, and how many of them were made to fail.
 [[nodiscard]] std::uint64_t allocations() noexcept;
 [[nodiscard]] std::uint64_t failures() noexcept;
+// A block of the arena in the hands of a test; nullptr: it has none.
+[[nodiscard]] void* take(std::size_t size) noexcept;
+void give(void* block) noexcept;
 // Blocks that raw ends hold.
 [[nodiscard]] std::uint64_t blocks_outside() noexcept;
 

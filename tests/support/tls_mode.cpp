@@ -49,7 +49,7 @@ struct TlsServerMode::State {
     const auto started = context.start(mine);
     EXPECT_TRUE(started) << "TLS cannot start: " << (started ? "" : tls::describe(started.error()));
     // Resumed handshakes are quicker by far, and the scripts make thousands.
-    talk.set_layer(clients.maker({.server_name = "site.test"}, true));
+    talk.set_layer(clients.maker({.server_name = "site.test", .reads_ticket = true}, true));
   }
   ~State() { talk.drop_layers(); }
 

@@ -191,6 +191,14 @@ struct TlsPeer::Hooks {
       peer.corrupts_ = false;
       peer.out_.back() = static_cast<char>(peer.out_.back() ^ 1);
     }
+    if (peer.options_.damage_at - peer.made_ < size) {
+      char& byte = peer.out_[peer.out_.size() - size + (peer.options_.damage_at - peer.made_)];
+      byte = static_cast<char>(byte ^ 1);
+    }
+    peer.made_ += size;
+    if (peer.keeps_) {
+      peer.kept_.append(reinterpret_cast<const char*>(bytes), size);
+    }
     return static_cast<int>(size);
   }
   static int receive(void* object, unsigned char* out, std::size_t size) {
@@ -299,6 +307,10 @@ void TlsPeer::keep_session() {
   mbedtls_ssl_session_free(&session);
 }
 
+bool TlsPeer::awaits_ticket() const {
+  return options_.reads_ticket && stage_ == Stage::open && tickets_received_ == 0 && version() == TlsVersion::tls13;
+}
+
 void TlsPeer::shake_hands() {
   mbedtls_ssl_context& ssl = state_->ssl;
   while (!mbedtls_ssl_is_handshake_over(&ssl)) {
@@ -328,8 +340,12 @@ void TlsPeer::read(std::string& received) {
     if (code > 0) {
       received.append(text.data(), static_cast<std::size_t>(code));
     } else if (code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
+      const bool was_awaited = awaits_ticket();
       ++tickets_received_;
       keep_session();
+      if (was_awaited) {
+        return;  // whether more is wanted the script says
+      }
     } else if (code == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
       saw_notify_ = true;
       return;

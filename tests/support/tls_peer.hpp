@@ -45,11 +45,15 @@ struct TlsEndOptions {
 
 // Of one connection.
 struct TlsPeerOptions {
-  std::string server_name{};    // client: SNI, and what the certificate must say if there is a `ca`
-  std::string session{};        // client: from TlsPeer::session(); offered for resumption
+  std::string server_name{};  // client: SNI, and what the certificate must say if there is a `ca`
+  std::string session{};      // client: from TlsPeer::session(); offered for resumption
+  // Client: the ticket of TLS 1.3 is a part of the beginning, which stop_reading() does not stop. A server with little room to send would
+  // not get beyond it, and not to what the script is about.
+  bool reads_ticket = false;
   std::size_t record_size = 0;  // bytes of text in one record at most; 0: as many as fit
   std::size_t piece_size = 0;   // bytes of ciphertext in each turn; 0: as many as the connection takes
   std::size_t split_at = 0;     // this many bytes of ciphertext, then nothing until the next turn; 0: no such place
+  std::size_t damage_at = SIZE_MAX;  // one bit of this byte of ciphertext, counted from 0, is wrong
 };
 
 class TlsPeer;
@@ -103,13 +107,16 @@ class TlsPeer final : public PeerLayer {
   void say_alert(std::uint8_t level, std::uint8_t number);
   // A record of this type with this content, encrypted as the connection is by now.
   void say_record(std::uint8_t type, std::string_view content);
-  void say_raw(std::string_view bytes);  // as they are
-  void corrupt() { corrupts_ = true; }   // one bit of the last byte of the next record that goes out
+  void say_raw(std::string_view bytes);   // as they are
+  void corrupt() { corrupts_ = true; }    // one bit of the last byte of the next record that goes out
+  void keep_records() { keeps_ = true; }  // from now on, to be said again
+  [[nodiscard]] const std::string& kept() const { return kept_; }
   // Server: a HelloRequest. Client: another ClientHello.
   void renegotiate();
 
   // ---- PeerLayer
   [[nodiscard]] bool is_beginning() const override { return stage_ == Stage::beginning; }
+  [[nodiscard]] bool reads_by_itself() const override { return is_beginning() || awaits_ticket(); }
   std::size_t receive(const port::SimPeer& end, std::size_t limit, std::string& received) override;
   std::size_t send(const port::SimPeer& end, std::string_view text, std::uint64_t turn) override;
   bool finish(const port::SimPeer& end, std::uint64_t turn) override;
@@ -122,6 +129,7 @@ class TlsPeer final : public PeerLayer {
   struct Hooks;
   struct State;
 
+  [[nodiscard]] bool awaits_ticket() const;
   void shake_hands();
   void read(std::string& received);
   void look_at_alert();
@@ -143,6 +151,9 @@ class TlsPeer final : public PeerLayer {
   bool notify_said_ = false;
   bool saw_notify_ = false;
   bool corrupts_ = false;
+  bool keeps_ = false;
+  std::string kept_;
+  std::size_t made_ = 0;  // bytes of ciphertext, sent or not
   bool is_resumed_ = false;
   std::uint64_t tickets_received_ = 0;
   int error_ = 0;
