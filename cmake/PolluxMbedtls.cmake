@@ -54,7 +54,7 @@ function(pollux_find_installed_mbedtls target)
 endfunction()
 
 set(pollux_mbedtls_ways
-    "  toolchains/mbedtls                   our own build of its source, in bounded memory; the presets find it\n"
+    "  toolchains/mbedtls                   our own build of its source, in bounded memory, where the presets look for it\n"
     "  apt-get install libmbedtls-dev       the installed library, which takes its memory from the heap\n"
     "  cmake -DPOLLUX_TLS=OFF ...           no https")
 string(JOIN "" pollux_mbedtls_ways ${pollux_mbedtls_ways})
