@@ -58,7 +58,7 @@ Connection* Connections::open(int descriptor) {
   return slots_[index].get();
 }
 
-int listen_on_loopback() {
+int listen_on_loopback(const char* scheme) {
   const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -68,7 +68,7 @@ int listen_on_loopback() {
       ::listen(listener, 511) != 0 || ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
     fail("listen");
   }
-  std::printf("listening on http://127.0.0.1:%u\n", static_cast<unsigned>(ntohs(address.sin_port)));
+  std::printf("listening on %s://127.0.0.1:%u\n", scheme, static_cast<unsigned>(ntohs(address.sin_port)));
   std::fflush(stdout);
   return listener;
 }

@@ -39,7 +39,7 @@ class Connections {
 };
 
 // Listens on 127.0.0.1, any port, and prints "listening on http://127.0.0.1:PORT". Ends the program if that does not work.
-int listen_on_loopback();
+int listen_on_loopback(const char* scheme = "http");
 
 // The next connection that waits, non-blocking and without Nagle's delay; -1: none.
 int accept_next(int listener);

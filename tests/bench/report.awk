@@ -155,6 +155,70 @@ function memory_table(list, count, i, j, names) {
          value("wake", "hello_many", 1000)
 }
 
+function tls_tables(list, count, i, j, names, name_count, head) {
+  if (keys["tls_handshakes"] == "") return
+  printf "\nUser-space instructions of the server (callgrind), in thousands, and the share of them inside mbedTLS\n"
+  printf "  %-12s", "over TLS"
+  count = split("full12 full13 resumed12 resumed13 get", list, " ")
+  for (i = 1; i <= count; ++i) printf " %15s", list[i]
+  printf "\n"
+  name_count = split("limit_tls hello_tls", names, " ")
+  for (j = 1; j <= name_count; ++j) {
+    printf "  %-12s", names[j]
+    for (i = 1; i <= count; ++i) {
+      printf " %8.1f %5.1f%%", value("tls_instructions", names[j], list[i]) / 1000, \
+             100 * value("tls_inside", names[j], list[i]) / value("tls_instructions", names[j], list[i])
+    }
+    printf "\n"
+  }
+  printf "System calls per small GET (strace -c)\n"
+  for (j = 1; j <= name_count; ++j) {
+    printf "  %-12s", names[j]
+    count = split(keys["calls"], list, " ")
+    for (i = 1; i <= count; ++i) if (list[i] != "all" && ("calls", names[j], list[i]) in all_values) printf " %s %s", list[i], value("calls", names[j], list[i])
+    printf "\n"
+  }
+  printf "mbedTLS alone (tls_steps), microseconds: a handshake at the server, at the client, the longest step of the server\n"
+  count = split(keys["tls_steps"], list, " ")
+  for (i = 1; i <= count; ++i) {
+    printf "  %-12s %8.0f %8.0f %8.0f\n", list[i], value("tls_steps", "server", list[i]), value("tls_steps", "client", list[i]), \
+           value("tls_steps", "longest", list[i])
+  }
+  tls_table("tls_handshakes", "Handshakes, one after the other: handshakes/s", 1)
+  tls_table("tls_get", "Keep-alive over https, small GET: requests/s", 1)
+  tls_table("tls_body", "A body of 10 MB over https: MB/s", 10)
+}
+
+function tls_table(group, title, factor, list, count, i, j, names, name_count) {
+  count = split(keys[group], list, " ")
+  name_count = split("limit_tls pollux nginx", names, " ")
+  printf "\n%s; processor time of the server for one; work done in it, ratio to limit_tls\n  %-10s", title, ""
+  for (j = 1; j <= name_count; ++j) printf " %28s", names[j]
+  printf "\n"
+  for (i = 1; i <= count; ++i) {
+    printf "  %-10s", list[i]
+    for (j = 1; j <= name_count; ++j) {
+      printf " %8.0f %10.2f us %5.2f", factor * value(group, names[j], list[i]), ns(group, names[j], list[i]) / 1000, \
+             ns_ratio(group, names[j], "limit_tls", list[i])
+    }
+    printf "\n"
+  }
+}
+
+# By processor time: what the core would do if the client were quick enough.
+function tls_bounds(list, count, i) {
+  count = split(keys["tls_handshakes"], list, " ")
+  for (i = 1; i <= count; ++i) {
+    bound("handshakes, " list[i] ": work per second of the bare mbedTLS loop", \
+          ns_ratio("tls_handshakes", "pollux", "limit_tls", list[i]), ">=", list[i] ~ /^full/ ? 0.9 : 0.8, "%.2f")
+  }
+  count = split(keys["tls_get"], list, " ")
+  for (i = 1; i <= count; ++i) {
+    bound("https, " list[i] " at a time: work per second of nginx", ns_ratio("tls_get", "pollux", "nginx", list[i]), ">=", 1, "%.2f")
+  }
+  bound("https: system calls per request", value("calls", "hello_tls", "all"), "<=", 3.02, "%.2f")
+}
+
 function write_json(i, part, separator) {
   printf "{\n  \"date\": \"%s\",\n  \"mode\": \"%s\",\n  \"cores\": %d,\n  \"rounds\": %d,\n  \"seconds\": %d,\n  \"results\": [\n", \
          date, mode, cores, rounds, seconds > json
@@ -176,6 +240,7 @@ END {
   rate_table("idle", "Active connections among 1,000 idle ones", "limit_epoll pollux nginx limit_poll", "limit_epoll")
   memory_table()
   client_tables()
+  tls_tables()
 
   printf "\nBounds\n"
   bound("instructions, small GET", value("instructions", "pollux-hello", "small"), "<=", 2500, "%d")
@@ -198,6 +263,7 @@ END {
   }
   bound("1,000 idle connections: resident KiB", value("memory_rss", "hello_many", 1000), "<=", 2048, "%d")
   client_bounds()
+  tls_bounds()
   write_json()
   if (mode != "counts" && json != "") printf "\nAll medians: %s\n", json
   exit strict == "yes" && missed > 0 ? 1 : 0
