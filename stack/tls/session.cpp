@@ -1,7 +1,11 @@
 #include "stack/tls/session.hpp"
 
+#include <mbedtls/oid.h>
+
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <utility>
 
 #include "port/ensure.hpp"
 #include "stack/base/text.hpp"
@@ -26,8 +30,10 @@ constexpr std::array<unsigned, 5> allowed{
     /* failed */ bit(State::free),
 };
 
-// What one call sends at most, so that a fast peer does not keep the loop.
+// What one call sends, and takes from the socket, at most, so that a fast peer does not keep the loop. The latter counts ciphertext: mbedTLS reads
+// on by itself over records that mean nothing (warnings, empty ones), and a peer can send those for ever.
 constexpr std::size_t send_max = 256 * 1024;
+constexpr std::size_t receive_max = 64 * 1024;
 // Two spans that fit into one record of this size are put together: one record, one system call.
 constexpr std::size_t gather_size = 4096;
 // What is at the start of every TLS record: type, version, size.
@@ -46,6 +52,19 @@ int write_nothing(mbedtls_ssl_context* ssl) noexcept {
   return mbedtls_ssl_write(ssl, &nothing, 0);
 }
 
+bool is_tls13([[maybe_unused]] const mbedtls_ssl_context* ssl) noexcept {
+#if POLLUX_TLS_13
+  return mbedtls_ssl_get_version_number(ssl) == MBEDTLS_SSL_VERSION_TLS1_3;
+#else
+  return false;
+#endif
+}
+
+// As far as it goes without waiting.
+void say_fatal(mbedtls_ssl_context* ssl, unsigned char alert) noexcept {
+  static_cast<void>(mbedtls_ssl_send_alert_message(ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, alert));
+}
+
 bool has_output(const mbedtls_ssl_context* ssl) noexcept {
   return ssl->MBEDTLS_PRIVATE(out_left) != 0;
 }
@@ -59,15 +78,6 @@ Error error_of_code(int code) noexcept {
       return Error::closed;
     case hook_connection_lost:
       return Error::lost;
-    case MBEDTLS_ERR_SSL_ALLOC_FAILED:
-    case MBEDTLS_ERR_X509_ALLOC_FAILED:
-    case MBEDTLS_ERR_PK_ALLOC_FAILED:
-    case MBEDTLS_ERR_MPI_ALLOC_FAILED:
-    case MBEDTLS_ERR_ECP_ALLOC_FAILED:
-    case MBEDTLS_ERR_MD_ALLOC_FAILED:
-    case MBEDTLS_ERR_CIPHER_ALLOC_FAILED:
-    case MBEDTLS_ERR_ASN1_ALLOC_FAILED:
-      return Error::no_memory;
     case MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE:
       return Error::no_certificate;
     case MBEDTLS_ERR_SSL_CA_CHAIN_REQUIRED:
@@ -94,6 +104,7 @@ Error error_of_code(int code) noexcept {
     case MBEDTLS_ERR_SSL_INVALID_RECORD:
     case MBEDTLS_ERR_SSL_INVALID_MAC:
     case MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE:
+    case MBEDTLS_ERR_SSL_BAD_INPUT_DATA:  // a record that says it is larger than any may be
       return Error::protocol;
     default:
       return Error::internal;
@@ -101,10 +112,6 @@ Error error_of_code(int code) noexcept {
 }
 
 }  // namespace
-
-std::string_view version_name(Version version) noexcept {
-  return version == Version::tls13 ? "TLSv1.3" : "TLSv1.2";
-}
 
 // ---- mbedTLS's callbacks
 
@@ -137,17 +144,20 @@ int SessionHooks::receive(void* object, unsigned char* buffer, std::size_t size)
     if (session.socket_ended_) {
       return 0;
     }
-    if (session.socket_drained_) {
-      return MBEDTLS_ERR_SSL_WANT_READ;
+    if (session.socket_drained_ || session.read_left_ == 0) {
+      return MBEDTLS_ERR_SSL_WANT_READ;  // in the latter case poll() says at once that there is more
     }
     // The body of a large record goes where it belongs; everything else is read in one piece and handed out from there.
     const bool direct = size >= Session::staging_size && session.first_bytes_seen_;
-    const std::span<std::byte> room =
+    std::span<std::byte> room =
         direct ? std::span{out, size} : std::span{session.staging_}.subspan(session.staged_end_);
+    room = room.first(std::min(room.size(), session.read_left_));
     const port::IoResult result = session.owner_->port().recv(session.socket_, room);
     switch (result.status) {
       case port::IoStatus::ok:
         session.socket_drained_ = result.size < room.size();
+        session.received_ += result.size;
+        session.read_left_ -= result.size;
         if (direct) {
           return static_cast<int>(result.size);
         }
@@ -171,6 +181,7 @@ int SessionHooks::send(void* object, const unsigned char* buffer, std::size_t si
   const port::IoResult result = session.owner_->port().send(session.socket_, bytes, {}, session.more_);
   switch (result.status) {
     case port::IoStatus::ok:
+      session.sent_ += result.size;
       return static_cast<int>(result.size);
     case port::IoStatus::would_block:
       return MBEDTLS_ERR_SSL_WANT_WRITE;
@@ -179,6 +190,14 @@ int SessionHooks::send(void* object, const unsigned char* buffer, std::size_t si
       break;
   }
   return hook_connection_lost;
+}
+
+std::uint32_t SessionHooks::usage_flags(const mbedtls_x509_crt& certificate, bool of_client) noexcept {
+  const char* const usage = of_client ? MBEDTLS_OID_CLIENT_AUTH : MBEDTLS_OID_SERVER_AUTH;
+  static_assert(sizeof(MBEDTLS_OID_CLIENT_AUTH) == sizeof(MBEDTLS_OID_SERVER_AUTH));
+  const int code =
+      mbedtls_x509_crt_check_extended_key_usage(&certificate, usage, MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH));
+  return code == 0 ? 0U : std::uint32_t{MBEDTLS_X509_BADCERT_EXT_KEY_USAGE};
 }
 
 // Notes what is wrong with a certificate, the first that is; the leaf comes last.
@@ -194,6 +213,22 @@ void SessionHooks::note(Session& session, const mbedtls_x509_crt& certificate, E
   }
   session.error_.now_seconds = session.owner_->port().wall_clock().seconds;
 }
+
+#if POLLUX_TLS_13
+void SessionHooks::change_keys(mbedtls_ssl_context& ssl, mbedtls_ssl_transform* keys) noexcept {
+  ssl.MBEDTLS_PRIVATE(transform_out) = keys;
+  std::fill(std::begin(ssl.MBEDTLS_PRIVATE(cur_out_ctr)), std::end(ssl.MBEDTLS_PRIVATE(cur_out_ctr)), std::uint8_t{0});
+}
+
+void SessionHooks::change_keys_after_finished(mbedtls_ssl_context& ssl) noexcept {
+  const int state = ssl.MBEDTLS_PRIVATE(state);
+  mbedtls_ssl_transform* const keys = ssl.MBEDTLS_PRIVATE(transform_application);  // nullptr in TLS 1.2
+  if (keys != nullptr && ssl.MBEDTLS_PRIVATE(transform_out) != keys &&
+      (state == MBEDTLS_SSL_CLIENT_CERTIFICATE || state == MBEDTLS_SSL_CLIENT_FINISHED)) {
+    change_keys(ssl, keys);
+  }
+}
+#endif
 
 bool SessionHooks::is_own_issuer(const mbedtls_x509_crt& certificate) noexcept {
   const mbedtls_x509_buf& subject = certificate.subject_raw;
@@ -223,9 +258,13 @@ Status Session::fail(int code) noexcept {
     error_.alert = ssl_->MBEDTLS_PRIVATE(in_msg)[1];
   } else if (code == hook_connection_lost) {
     error_.error = Error::lost;
+  } else if (is_no_memory(code)) {
+    error_.error = Error::no_memory;
   } else if (error_.error == Error::none) {
     error_.error = error_of_code(code);
-    const std::uint32_t flags = state_ == State::handshaking ? mbedtls_ssl_get_verify_result(ssl_) : 0;
+    std::uint32_t flags = state_ == State::handshaking ? mbedtls_ssl_get_verify_result(ssl_) : 0;
+    // A server that asks for no certificate has this from the start: nothing was looked at.
+    flags = flags == MBEDTLS_X509_BADCERT_SKIP_VERIFY ? 0 : flags;
     if (flags != 0 && flags != UINT32_MAX && error_.error != Error::closed && error_.error != Error::no_memory) {
       if (const Error verify_error = error_of_flags(flags, false); verify_error != Error::none) {
         error_.error = verify_error;
@@ -234,6 +273,13 @@ Status Session::fail(int code) noexcept {
   }
   if (state_ != State::handshaking && error_.error == Error::closed) {
     error_.error = Error::truncated;
+  }
+  info_.verified = info_.verified && state_ != State::handshaking;
+  // mbedTLS falls silent here, and the peer could only guess.
+  if (code == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE && !is_tls13(ssl_)) {
+    say_fatal(ssl_, MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE);
+  } else if (code == MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE && state_ != State::handshaking) {
+    say_fatal(ssl_, MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE);
   }
   error_.code = code;
   enter(State::failed);
@@ -247,12 +293,18 @@ Status Session::handshake() noexcept {
   }
   port::Port& port = owner_->port();
   socket_drained_ = false;
+  read_left_ = receive_max;
   const port::Time start = port.now();
   const port::Duration used = owner_->slice_used_;
   for (;;) {
     if (ssl_->MBEDTLS_PRIVATE(state) == MBEDTLS_SSL_SERVER_CERTIFICATE) {
       info_.resumed = false;  // a handshake that resumes passes this by
     }
+#if POLLUX_TLS_13
+    if (is_server_) {
+      SessionHooks::change_keys_after_finished(*ssl_);
+    }
+#endif
     const int code = mbedtls_ssl_handshake_step(ssl_);
     owner_->slice_used_ = used + (port.now() - start);
     if (code == MBEDTLS_ERR_SSL_WANT_READ) {
@@ -270,8 +322,7 @@ Status Session::handshake() noexcept {
       return fail(code);
     }
     if (ssl_->MBEDTLS_PRIVATE(state) == MBEDTLS_SSL_HANDSHAKE_OVER) {
-      handshake_over();
-      return Status::ok;
+      return handshake_over();
     }
     if (owner_->slice_used_ >= owner_->slice_) {
       owner_->slice_over_ = true;
@@ -280,23 +331,61 @@ Status Session::handshake() noexcept {
   }
 }
 
-void Session::handshake_over() noexcept {
+Status Session::handshake_over() noexcept {
 #if POLLUX_TLS_13
   const bool is_13 = mbedtls_ssl_get_version_number(ssl_) == MBEDTLS_SSL_VERSION_TLS1_3;
   info_.version = is_13 ? Version::tls13 : Version::tls12;
 #endif
+  // Whether a certificate is meant for this end of TLS is looked at after our own look.
+  info_.verified = info_.verified && (info_.resumed || mbedtls_ssl_get_verify_result(ssl_) == 0);
   info_.cipher = mbedtls_ssl_get_ciphersuite(ssl_);
   info_.has_alpn = mbedtls_ssl_get_alpn_protocol(ssl_) != nullptr;
   more_inside_ = staged_at_ != staged_end_ || mbedtls_ssl_check_pending(ssl_) != 0;
+  if (is_server_ && info_.has_peer && !info_.verified) {
+    // ClientAuth::request: mbedTLS has gone on with a certificate that is not good.
+    say_fatal(ssl_, MBEDTLS_SSL_ALERT_MSG_BAD_CERT);
+    return fail(MBEDTLS_ERR_X509_CERT_VERIFY_FAILED);
+  }
+  // What the peer is was copied; its certificates would stay in the arena for as long as the connection.
+  mbedtls_x509_crt*& certificates = ssl_->MBEDTLS_PRIVATE(session)->MBEDTLS_PRIVATE(peer_cert);
+  if (certificates != nullptr) {
+    mbedtls_x509_crt_free(certificates);
+    mbedtls_free(certificates);
+    certificates = nullptr;
+  }
   enter(State::open);
   was_open_ = true;
+  error_ = {};
   owner_->handshake_over(*this);
+  return Status::ok;
 }
 
 // ---- bytes
 
+// Whether mbedTLS stopped only to say that a ticket was received: any of its calls may, once one has arrived.
+bool Session::took_ticket([[maybe_unused]] int code) noexcept {
+#if POLLUX_TLS_13
+  if (code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
+    owner_->ticket_came(*this);
+    return true;
+  }
+#endif
+  return false;
+}
+
+// mbedTLS looks at a ticket only after it has sent what is under way, although a ticket is not answered. A server that has refused our
+// body and does not read it any more could then not be heard: so the record that waits is put aside meanwhile.
+int Session::look_at_ticket() noexcept {
+  std::size_t& left = ssl_->MBEDTLS_PRIVATE(out_left);
+  const std::size_t waiting = std::exchange(left, 0);
+  const int code = mbedtls_ssl_handshake_step(ssl_);
+  left = left == 0 ? waiting : left;  // else it is an alert, and `code` an error
+  return code;
+}
+
 IoResult Session::recv(std::span<char> out) noexcept {
   if (state_ == State::failed) {
+    more_inside_ = false;
     return {Status::failed, 0};
   }
   ENSURE(state_ == State::open || state_ == State::closing);
@@ -306,18 +395,23 @@ IoResult Session::recv(std::span<char> out) noexcept {
     return {Status::end, 0};
   }
   socket_drained_ = false;
+  read_left_ = receive_max;
   std::size_t size = 0;
   while (size < out.size()) {
-    const int code = mbedtls_ssl_read(ssl_, reinterpret_cast<unsigned char*>(out.data()) + size, out.size() - size);
+    int code = mbedtls_ssl_read(ssl_, reinterpret_cast<unsigned char*>(out.data()) + size, out.size() - size);
+#if POLLUX_TLS_13
+    if (code == MBEDTLS_ERR_SSL_WANT_WRITE && ssl_->MBEDTLS_PRIVATE(state) == MBEDTLS_SSL_TLS1_3_NEW_SESSION_TICKET) {
+      code = look_at_ticket();
+    }
+#endif
     if (code > 0) {
       size += static_cast<std::size_t>(code);
       continue;
     }
-#if POLLUX_TLS_13
-    if (code == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
-      owner_->ticket_came(*this);
+    if (took_ticket(code)) {
       continue;
     }
+#if POLLUX_TLS_13
     if (code == MBEDTLS_ERR_SSL_WANT_READ && ssl_->MBEDTLS_PRIVATE(state) == MBEDTLS_SSL_TLS1_3_NEW_SESSION_TICKET) {
       continue;  // the ticket is here, and looked at by the next call
     }
@@ -328,6 +422,9 @@ IoResult Session::recv(std::span<char> out) noexcept {
         return {Status::ok, size};
       }
       return {code == MBEDTLS_ERR_SSL_WANT_READ ? Status::want_read : Status::want_write, 0};
+    }
+    if (code == 0 && (!socket_ended_ || staged_at_ != staged_end_)) {
+      continue;  // a record without data; mbedTLS takes no more than three of them in turn
     }
     // What came before the end is handed out first; the end is told by the next call.
     more_inside_ = size != 0;
@@ -354,6 +451,7 @@ IoResult Session::send(std::string_view first, std::string_view second, bool mor
   std::size_t sent = 0;
   while (!first.empty() || !second.empty()) {
     std::string_view record;
+    const bool went_out = send_pending_ != 0 && !has_output(ssl_);
     if (send_pending_ != 0) {
       // Encrypted already: mbedTLS only needs its size again.
       ENSURE(send_pending_ <= first.size() + second.size());
@@ -361,6 +459,9 @@ IoResult Session::send(std::string_view first, std::string_view second, bool mor
     } else {
       if (has_output(ssl_)) {  // an alert that recv() could not get rid of
         const int code = write_nothing(ssl_);
+        if (took_ticket(code)) {
+          continue;
+        }
         if (code == MBEDTLS_ERR_SSL_WANT_WRITE) {
           return sent != 0 ? IoResult{Status::ok, sent} : IoResult{Status::want_write, 0};
         }
@@ -380,7 +481,13 @@ IoResult Session::send(std::string_view first, std::string_view second, bool mor
       }
     }
     more_ = more || record.size() < first.size() + second.size();
-    const int code = mbedtls_ssl_write(ssl_, reinterpret_cast<const unsigned char*>(record.data()), record.size());
+    // Whoever had to send before it could receive (a ticket, an alert) sent the record that was waiting; mbedTLS would not know it again.
+    const int code =
+        went_out ? static_cast<int>(record.size())
+                 : mbedtls_ssl_write(ssl_, reinterpret_cast<const unsigned char*>(record.data()), record.size());
+    if (took_ticket(code)) {
+      continue;
+    }
     if (code < 0) {
       if (code != MBEDTLS_ERR_SSL_WANT_WRITE && code != MBEDTLS_ERR_SSL_WANT_READ) {
         return {fail(code), 0};
@@ -422,7 +529,7 @@ Status Session::shutdown_send() noexcept {
       return Status::failed;
     }
     if (has_output(ssl_)) {
-      if (const int code = write_nothing(ssl_); code < 0) {
+      if (const int code = write_nothing(ssl_); !took_ticket(code) && code < 0) {
         return code == MBEDTLS_ERR_SSL_WANT_WRITE ? Status::want_write : fail(code);
       }
     }
@@ -495,6 +602,7 @@ Session* SessionOwner::lend(port::Socket socket) noexcept {
   session->more_ = false;
   session->was_open_ = false;
   session->send_pending_ = 0;
+  session->received_ = session->sent_ = 0;
   session->staged_at_ = session->staged_end_ = 0;
   session->error_ = {};
   session->info_ = {};
@@ -525,6 +633,8 @@ bool SessionOwner::set_up(Session& session, const mbedtls_ssl_config& config, bo
 
 void SessionOwner::tear_down() noexcept {
   ENSURE(sessions_used_ == 0);
+  library_.take_back_promise(promised_);
+  promised_ = 0;
   for (Session& session : sessions_) {
     if (session.link.is_linked) {
       free_.remove(session);
@@ -535,6 +645,16 @@ void SessionOwner::tear_down() noexcept {
       session.ssl_ = nullptr;
     }
   }
+}
+
+bool SessionOwner::promise_arena(std::size_t size, std::size_t used_before) noexcept {
+  const std::size_t taken = library_.arena_use().used - used_before;
+  const std::size_t rest = size > taken ? size - taken : 0;
+  if (!library_.promise(rest)) {
+    return false;
+  }
+  promised_ = rest;
+  return true;
 }
 
 bool SessionOwner::arena_has(std::size_t size) const noexcept {

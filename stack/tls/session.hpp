@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "port/port.hpp"
 #include "stack/base/list.hpp"
@@ -28,7 +29,9 @@ class Library;
 class SessionOwner;
 
 enum class Version : std::uint8_t { tls12, tls13 };
-[[nodiscard]] std::string_view version_name(Version version) noexcept;  // "TLSv1.3"
+[[nodiscard]] constexpr std::string_view version_name(Version version) noexcept {
+  return version == Version::tls13 ? "TLSv1.3" : "TLSv1.2";
+}
 
 // What was agreed on, and who the peer is. Valid from the end of the handshake while the session is lent.
 struct ConnectionInfo {
@@ -79,6 +82,10 @@ class Session {
 
   // recv() would go on without the socket becoming readable: its last call stopped because `out` was full.
   [[nodiscard]] bool has_pending() const noexcept { return more_inside_; }
+  // Bytes that the socket has given and taken since the last call, of records that are not whole yet, too: they show that the peer is alive
+  // while recv() and send() still have nothing to tell.
+  [[nodiscard]] std::size_t take_received() noexcept { return std::exchange(received_, 0); }
+  [[nodiscard]] std::size_t take_sent() noexcept { return std::exchange(sent_, 0); }
   // For how many bytes a send() is under way that the socket has not taken.
   [[nodiscard]] std::size_t send_pending() const noexcept { return send_pending_; }
 
@@ -98,7 +105,9 @@ class Session {
 
   void enter(State state) noexcept;
   Status fail(int code) noexcept;
-  void handshake_over() noexcept;
+  [[nodiscard]] bool took_ticket(int code) noexcept;
+  [[nodiscard]] int look_at_ticket() noexcept;
+  Status handshake_over() noexcept;
 
   SessionOwner* owner_ = nullptr;
   mbedtls_ssl_context* ssl_ = nullptr;  // in the arena, for good
@@ -118,6 +127,10 @@ class Session {
   bool more_ = false;      // of the send under way
   std::uint8_t set_ = 0;   // server: which set of certificates its handshake uses
   std::size_t send_pending_ = 0;
+  std::size_t received_ = 0;  // since take_received()
+  std::size_t sent_ = 0;
+  std::size_t read_left_ = 0;  // bytes that this call may still take from the socket
+  std::uint32_t epoch_ = 0;    // client: of the context when the session was lent
   std::uint16_t staged_at_ = 0;
   std::uint16_t staged_end_ = 0;
   ErrorInfo error_{};
@@ -157,6 +170,8 @@ class SessionOwner {
   void take_back(Session& session) noexcept;
   void handshake_ended(Session& session) noexcept;  // well or not
   [[nodiscard]] bool arena_has(std::size_t size) const noexcept;
+  // Sets aside what is left of `size` bytes, of which everything above `used_before` is taken already. False: it is not there.
+  [[nodiscard]] bool promise_arena(std::size_t size, std::size_t used_before) noexcept;
 
   // ---- what differs
   virtual void handshake_over(Session& session) noexcept = 0;     // well
@@ -172,6 +187,7 @@ class SessionOwner {
   std::size_t handshakes_ = 0;
   std::size_t sessions_used_ = 0;
   std::size_t sessions_used_max_ = 0;
+  std::size_t promised_ = 0;  // bytes of the arena
   port::Duration slice_{};
   port::Duration slice_used_{};
   bool slice_over_ = false;
