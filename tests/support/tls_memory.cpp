@@ -20,6 +20,7 @@ std::uint64_t first_failure = 0;
 bool later_fail_too = false;
 std::uint64_t counted = 0;
 std::uint64_t failed = 0;
+std::uint64_t inside = 0;
 
 // Never destroyed: mbedTLS's objects may outlive everything else.
 std::unordered_set<void*>& blocks() {
@@ -56,10 +57,16 @@ std::uint64_t allocations() noexcept {
 std::uint64_t failures() noexcept {
   return failed;
 }
+std::uint64_t blocks_inside() noexcept {
+  return inside;
+}
 void* take(std::size_t size) noexcept {
-  return __real_mbedtls_calloc(1, size);
+  void* const block = __real_mbedtls_calloc(1, size);
+  inside += block != nullptr ? 1 : 0;
+  return block;
 }
 void give(void* block) noexcept {
+  --inside;
   __real_mbedtls_free(block);
 }
 std::uint64_t blocks_outside() noexcept {
@@ -72,7 +79,9 @@ using namespace pollux::test::tls_memory;
 
 void* __wrap_mbedtls_calloc(std::size_t count, std::size_t size) {
   if (outside_depth == 0) {
-    return fails() ? nullptr : __real_mbedtls_calloc(count, size);
+    void* const block = fails() ? nullptr : __real_mbedtls_calloc(count, size);
+    inside += block != nullptr ? 1 : 0;
+    return block;
   }
   const pollux::heap_guard::Allowed for_the_raw_end;
   void* const block = std::calloc(count, size);
@@ -92,5 +101,6 @@ void __wrap_mbedtls_free(void* block) {
     std::free(block);
     return;
   }
+  --inside;
   __real_mbedtls_free(block);
 }

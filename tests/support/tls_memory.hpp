@@ -31,7 +31,8 @@ void fail(std::uint64_t first, bool and_later = false) noexcept;
 // A block of the arena in the hands of a test; nullptr: it has none.
 [[nodiscard]] void* take(std::size_t size) noexcept;
 void give(void* block) noexcept;
-// Blocks that raw ends hold.
+// Blocks that the program holds in its arena, and that raw ends hold.
+[[nodiscard]] std::uint64_t blocks_inside() noexcept;
 [[nodiscard]] std::uint64_t blocks_outside() noexcept;
 
 }  // namespace pollux::test::tls_memory

@@ -3,6 +3,7 @@
 #include "tests/support/tls_peer.hpp"
 
 #include <gtest/gtest.h>
+#include <mbedtls/oid.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/ssl_ciphersuites.h>
@@ -111,6 +112,8 @@ TlsEnd::TlsEnd(TlsEndOptions options) : options_{std::move(options)}, state_{std
     mbedtls_x509_crt_init(&own.chain);
     mbedtls_pk_init(&own.key);
     parse(own.chain, certificate.certificate);
+    // mbedTLS would not show a certificate that is meant for something else; here it shall.
+    own.chain.ext_types &= ~MBEDTLS_X509_EXT_EXTENDED_KEY_USAGE;
     const std::string key{certificate.key};
     expect_success(
         mbedtls_pk_parse_key(&own.key, bytes_of(key), key.size() + 1, nullptr, 0, random_bytes, &state_->random),
