@@ -38,6 +38,9 @@ void PersistConn::receive() noexcept {
     return;
   }
   const net::StreamResult result = stream_.recv(room);
+  if (stream_.take_received() != 0) {
+    moved_at_ = now();  // a part of a record, perhaps: the peer is alive
+  }
   switch (result.status) {
     case net::StreamStatus::ok:
       if (received_ == 0) {

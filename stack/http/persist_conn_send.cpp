@@ -145,6 +145,9 @@ void PersistConn::send() noexcept {
     transport_.counters().bytes_sent += sender_.bytes_sent() - before;
     moved_at_ = now();
   }
+  if (stream_.take_sent() != 0) {
+    moved_at_ = now();  // a part of a record, perhaps
+  }
   switch (outcome) {
     case MessageSender::Outcome::sent:
       sent_all();

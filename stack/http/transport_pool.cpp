@@ -363,11 +363,13 @@ void Transport::dial_failed(PersistConn& conn, const CallError& error) noexcept 
 // Those who are connected and need a session ask for one, in the order in which they were dialed.
 void Transport::admit_waiting() noexcept {
   admit_soon_ = waits_for_session_ = false;
-  for (PersistConn* conn = dialing_.front(); conn != nullptr && !waits_for_session_;) {
+  bool is_full = false;  // even for a connection that somebody waits for
+  for (PersistConn* conn = dialing_.front(); conn != nullptr && !is_full;) {
     PersistConn* following = dialing_.next(*conn);
     while (conn->wants_session() && !conn->ask_session()) {
       if (!evict_session(*conn)) {
         waits_for_session_ = true;
+        is_full = conn->owner != nullptr;
         break;
       }
     }
@@ -385,7 +387,7 @@ bool Transport::may_admit() const noexcept {
 
 // True if the idle TLS connection of another host that was unused longest was closed for `conn`. Handshakes end by themselves.
 bool Transport::evict_session(const PersistConn& conn) noexcept {
-  if (conn.owner == nullptr || config_.tls->handshakes_under_way() == config_.tls->handshakes_max()) {
+  if (conn.owner == nullptr || config_.tls->sessions_used() != config_.tls->sessions_size()) {
     return false;
   }
   for (PersistConn* other = idle_.front(); other != nullptr; other = idle_.next(*other)) {

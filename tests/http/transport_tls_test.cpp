@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "stack/http/client.hpp"
+#include "stack/http/cookie_jar.hpp"
 #include "stack/http/proxy.hpp"
 #include "tests/http/caller.hpp"
 #include "tests/http/pieces.hpp"
@@ -603,6 +605,37 @@ TEST(TransportTls, ConnectionThatBreaksWhileItWaitsIsNoticed) {
   caller.expect_quiet(1);
 }
 
+// A dial that nobody waits for any more is the last to get a session, and closes nobody's connection for it.
+TEST(TransportTls, DialOfNobodyStandsBehindTheOthers) {
+  Https https{{.limits = {.sessions = 1, .handshakes = 1}, .servers_are_plain = true}};
+  Caller<> caller{https.caller()};
+  RawServer& origin = caller.talk.listen(443);
+  RawServer& other = caller.talk.listen(444);
+  RawServer& third = caller.talk.listen(445);
+  Trip& first = caller.get("https://127.0.0.1/");
+  Peer& busy = origin.accept();
+  https.wrap(busy);
+  busy.want(get_root);
+  Trip& gone = caller.get("https://127.0.0.1:444/");
+  Peer& nobodys = other.accept();
+  nobodys.want_nothing(10ms);
+  gone.trip.cancel();
+  busy.say(ok_abc);
+  caller.want(first, 200, "abc");
+  nobodys.want_nothing(1s);
+  EXPECT_EQ(caller.transport.counters().evicted, 0U);
+  Trip& wanted = caller.get("https://127.0.0.1:445/");
+  Peer& peer = third.accept();
+  https.wrap(peer);
+  static_cast<void>(peer.want_containing("\r\n\r\n"));
+  EXPECT_EQ(caller.transport.counters().evicted, 1U);
+  peer.say(ok_abc);
+  caller.want(wanted, 200, "abc");
+  caller.talk.advance(10s);  // its handshake's deadline is over
+  nobodys.want_closed();
+  caller.expect_quiet(1);
+}
+
 // Handshakes end by themselves, and the next one begins: first in, first out.
 TEST(TransportTls, HandshakesWaitForEachOther) {
   Https https{{.limits = {.sessions = 3, .handshakes = 1}, .servers_are_plain = true}};
@@ -883,17 +916,19 @@ std::string sized(std::size_t size, std::string_view fields = {}) {
   return "HTTP/1.1 200 OK\r\n" + std::string{fields} + "Content-Length: " + std::to_string(size) + "\r\n\r\n";
 }
 
-// One record holds four times what the input buffer does, and nothing follows it.
-TEST_P(EachVersion, RecordLargerThanTheBufferIsReadWithoutWaiting) {
+// One record holds more than the buffer has room for beside the head, and nothing follows it.
+TEST_P(EachVersion, RecordLargerThanTheRoomIsReadWithoutWaiting) {
   Https https{only(GetParam())};
   Caller<> caller{https.caller()};
   RawServer& origin = caller.talk.listen(443);
-  const std::string body(16'000, 'x');
+  const std::string body(caller_limits.in_buffer, 'x');
   Trip& trip = caller.get("https://127.0.0.1/");
   Peer& peer = origin.accept();
   peer.want(get_root);
+  peer.say(sized(body.size()));
+  caller.talk.advance(1ms);
   const port::Time start = caller.talk.now();
-  peer.say(sized(body.size()) + body);
+  peer.say(body);
   caller.want(trip, 200, body);
   EXPECT_EQ(caller.talk.now(), start);
   caller.expect_quiet(1);
@@ -904,21 +939,26 @@ TEST(TransportTls, ReaderThatStopsFindsTheRestLater) {
   Https https;
   Caller<> caller{https.caller()};
   RawServer& origin = caller.talk.listen(443);
-  const std::string body(16'000, 'x');
+  const std::string body(caller_limits.in_buffer, 'x');
   Trip& trip = caller.make("GET", "https://127.0.0.1/");
   trip.use = Trip::Use::keep;
   trip.go();
   Peer& peer = origin.accept();
   peer.want(get_root);
-  peer.say(sized(body.size()) + body);
+  peer.say(sized(body.size()));
+  caller.talk.advance(1ms);
+  peer.say(body);
   caller.talk.advance(1s);
+  EXPECT_LT(trip.response.body().size(), body.size());
   const std::uint64_t turns = caller.loop.turns();
   caller.talk.advance(10s);
   EXPECT_LE(caller.loop.turns() - turns, 10U);
-  while (!trip.is_over) {
-    trip.read();
-    caller.talk.advance(1ms);
-  }
+  const port::Time start = caller.talk.now();
+  trip.read();
+  ASSERT_TRUE(caller.talk.run_until([&] { return !trip.response.body().empty(); }));
+  EXPECT_EQ(caller.talk.now(), start);
+  trip.read();
+  EXPECT_TRUE(trip.is_over);
   EXPECT_EQ(trip.body, body);
   caller.expect_quiet(1);
 }
@@ -948,6 +988,27 @@ TEST(TransportTls, BytesBehindTheAnswerInTheSameRecordAreUnsolicited) {
   next.say(ok_abc);
   caller.want(second, 200, "abc");
   EXPECT_EQ(caller.transport.counters().unsolicited, 1U);
+  caller.expect_quiet(1);
+}
+
+// A record is handed out only when it is whole. A slow line takes its time for one, and that is no silence.
+TEST(TransportTls, RecordThatComesSlowlyIsNoSilence) {
+  HttpsOptions options;
+  options.peer.piece_size = 100;
+  Https https{options};
+  Caller<> caller{https.caller({.timeouts = {.tls_handshake = 1h, .body_idle = 2s}})};
+  caller.talk.set_patience(1h);
+  caller.talk.network().link().bytes_per_second = 500;
+  RawServer& origin = caller.talk.listen(443);
+  Trip& trip = caller.get("https://127.0.0.1/");
+  Peer& peer = origin.accept();
+  peer.want(get_root);
+  peer.say(sized(4000));
+  ASSERT_TRUE(caller.talk.run_until([&] { return trip.status == 200; }));
+  const port::Time start = caller.talk.now();
+  peer.say(std::string(4000, 'x'));
+  caller.want(trip, 200, std::string(4000, 'x'));
+  EXPECT_GE(caller.talk.now() - start, 7s);
   caller.expect_quiet(1);
 }
 
@@ -1159,6 +1220,52 @@ TEST(TransportTls, HandshakesDeadlineBeginsBehindTheTunnel) {
   EXPECT_EQ(trip.error.stage, CallStage::handshake);
   EXPECT_EQ(caller.talk.now() - start, 2s);
   caller.expect_quiet();
+}
+
+// ---- calls: from http to https and back
+
+TEST(TransportTls, CallKeepsWhatIsSecretWithTls) {
+  Https https{{.servers_are_plain = true}};
+  Caller<> caller{https.caller()};
+  http::CookieJarStorage<4, 128> jar_storage{};
+  http::CookieJar jar{jar_storage.memory()};
+  http::Client client{{.transport = caller.transport, .jar = &jar, .decode = false}};
+  const auto memory = std::make_unique<http::CallStorage<>>();
+  http::Call call{client, memory->memory()};
+  struct Seen {
+    int status = 0;
+    void answered(http::Response& response) { status = response.status(); }
+  } seen;
+  RawServer& plain = caller.talk.listen(80);
+  RawServer& secure = caller.talk.listen(443);
+  call.request().start("GET", "https://127.0.0.1/a");
+  call.request().add("Authorization", "Bearer x");
+  call.go(net::callback<&Seen::answered>(seen));
+  Peer& peer = secure.accept();
+  https.wrap(peer);
+  std::string head = peer.want_containing("\r\n\r\n");
+  EXPECT_NE(head.find("Authorization: Bearer x\r\n"), std::string::npos);
+  peer.say("HTTP/1.1 302 Found\r\nLocation: /b\r\nSet-Cookie: s=1; Secure\r\nContent-Length: 0\r\n\r\n");
+  head = peer.want_containing("\r\n\r\n");
+  EXPECT_NE(head.find("Cookie: s=1\r\n"), std::string::npos);
+  EXPECT_NE(head.find("Referer: https://127.0.0.1/a\r\n"), std::string::npos);
+  EXPECT_NE(head.find("Authorization: Bearer x\r\n"), std::string::npos);
+  peer.say("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/c\r\nContent-Length: 0\r\n\r\n");
+  Peer& clear = plain.accept();
+  head = clear.want_containing("\r\n\r\n");
+  for (const std::string_view secret : {"Cookie", "Referer", "Authorization"}) {
+    EXPECT_EQ(head.find(secret), std::string::npos) << head;
+  }
+  clear.say("HTTP/1.1 302 Found\r\nLocation: https://127.0.0.1/d\r\nContent-Length: 0\r\n\r\n");
+  head = peer.want_containing("\r\n\r\n");
+  EXPECT_NE(head.find("Cookie: s=1\r\n"), std::string::npos);
+  EXPECT_NE(head.find("Referer: http://127.0.0.1/c\r\n"), std::string::npos);
+  EXPECT_EQ(head.find("Authorization"), std::string::npos) << "it stays dropped";
+  peer.say("HTTP/1.1 204 No Content\r\n\r\n");
+  ASSERT_TRUE(caller.talk.run_until([&] { return seen.status != 0; }));
+  EXPECT_EQ(seen.status, 204);
+  EXPECT_EQ(caller.transport.counters().dials, 2U);
+  caller.expect_quiet(2);
 }
 
 // ---- taking the connection over
