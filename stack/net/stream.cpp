@@ -10,20 +10,6 @@ namespace pollux::net {
 
 namespace {
 
-StreamResult result_of(port::IoResult result, StreamStatus when_blocked) noexcept {
-  switch (result.status) {
-    case port::IoStatus::ok:
-      return {StreamStatus::ok, result.size};
-    case port::IoStatus::would_block:
-      return {when_blocked, 0};
-    case port::IoStatus::end:
-      return {StreamStatus::end, 0};
-    case port::IoStatus::failed:
-      return {StreamStatus::failed, 0};
-  }
-  return {StreamStatus::failed, 0};
-}
-
 // The largest piece of a file that TLS encrypts at once; it passes through the stack.
 constexpr std::size_t tls_file_piece = 4096;
 
@@ -54,18 +40,18 @@ tls::Status Stream::handshake() noexcept {
 
 StreamResult Stream::recv(std::span<char> out) noexcept {
   if (tls_ == nullptr) [[likely]] {
-    return result_of(port_->recv(socket_, base::as_writable_bytes(out)), StreamStatus::want_read);
+    return plain_result(port_->recv(socket_, base::as_writable_bytes(out)), StreamStatus::want_read);
   }
+  return recv_tls(out);
+}
+
+StreamResult Stream::recv_tls(std::span<char> out) noexcept {
   const tls::IoResult result = tls_->recv(out);
   recv_wants_write_ = result.status == tls::Status::want_write;
   return {status_of(result.status), result.size};
 }
 
-StreamResult Stream::send(std::string_view first, std::string_view second, bool more) noexcept {
-  if (tls_ == nullptr) [[likely]] {
-    return result_of(port_->send(socket_, base::as_bytes(first), base::as_bytes(second), more),
-                     StreamStatus::want_write);
-  }
+StreamResult Stream::send_tls(std::string_view first, std::string_view second, bool more) noexcept {
   const tls::IoResult result = tls_->send(first, second, more);
   send_wants_read_ = result.status == tls::Status::want_read;
   return {status_of(result.status), result.size};
@@ -73,7 +59,7 @@ StreamResult Stream::send(std::string_view first, std::string_view second, bool 
 
 StreamResult Stream::send_file(port::File file, std::uint64_t offset, std::size_t size) noexcept {
   if (tls_ == nullptr) [[likely]] {
-    return result_of(port_->send_file(socket_, file, offset, size), StreamStatus::want_write);
+    return plain_result(port_->send_file(socket_, file, offset, size), StreamStatus::want_write);
   }
   std::array<char, tls_file_piece> piece;
   // What is under way has to be offered again as it was.
@@ -95,6 +81,7 @@ StreamStatus Stream::shutdown_send() noexcept {
       return StreamStatus::want_write;
     }
     if (status != tls::Status::ok) {
+      port_->shutdown_send(socket_);  // without a close_notify: the peer notices that something is missing
       return StreamStatus::failed;
     }
   }

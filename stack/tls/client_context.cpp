@@ -73,9 +73,14 @@ port::Result<void, Error> ClientContext::start(const CertificateSource* own) noe
   mbedtls_ssl_config_init(&state_->config);
   mbedtls_x509_crt_init(&state_->chain);
   mbedtls_pk_init(&state_->key);
+  const std::size_t used_before = library_.arena_use().used;
   if (const Error error = set_up_all(own); error != Error::none) {
     stop();
     return port::Failure{error};
+  }
+  if (!promise_arena(arena_size(config_.memory.limits), used_before)) {
+    stop();
+    return port::Failure{Error::no_memory};
   }
   return {};
 }
@@ -86,7 +91,7 @@ Error ClientContext::set_up_all(const CertificateSource* own) noexcept {
                                   MBEDTLS_SSL_PRESET_DEFAULT) != 0) {
     return Error::no_memory;
   }
-  if (!Library::has_tls13() && config_.min == Version::tls13) {
+  if (config_.min > config_.max || (!Library::has_tls13() && config_.min == Version::tls13)) {
     return Error::unsupported;
   }
   configure(conf, library_, config_.min, config_.max);
@@ -142,19 +147,25 @@ ClientContext::Admission ClientContext::admit(port::Socket socket, std::string_v
       return {.wait = Wait::never, .error = Error::clock_not_set};
     }
   }
+  look_at_trust();
   Session* session = arena_has(ArenaNeed::client_handshake) ? lend(socket) : nullptr;
   if (session == nullptr) {
     counters_.waited += has_waited ? 0 : 1;
     return {};
   }
+  if (host.ends_with('.')) {
+    host.remove_suffix(1);  // of the root, which is in no name that is sent or certified (RFC 6066 section 3)
+  }
   if (host.size() >= session->host_.size()) {
     session->close(false);
     return {.wait = Wait::never, .error = Error::wrong_name};
   }
-  std::copy(host.begin(), host.end(), session->host_.begin());
+  // In lower case: TLS 1.3 compares a ticket's name byte by byte.
+  std::transform(host.begin(), host.end(), session->host_.begin(), [](char c) { return base::to_lower(c); });
   session->host_[host.size()] = '\0';
   session->host_size_ = static_cast<std::uint16_t>(host.size());
   session->host_port_ = port;
+  session->epoch_ = epoch_;
   // A literal address is no server name (RFC 6066 section 3).
   if (mbedtls_ssl_set_hostname(session->ssl_, is_address_literal(host) ? nullptr : session->host_.data()) != 0) {
     session->close(false);
@@ -184,18 +195,29 @@ std::span<std::byte> ClientContext::bytes_of(const CachedSession& cached) const 
   return config_.memory.cached_bytes.subspan(index * size, size);
 }
 
-// Offers the session remembered for the host. Whatever goes wrong only costs a full handshake.
-void ClientContext::offer_cached(Session& session) noexcept {
+// Whom a session was made with may not be trusted any more.
+void ClientContext::look_at_trust() noexcept {
   if (config_.trust != nullptr && trust_generation_ != config_.trust->generation()) {
     trust_generation_ = config_.trust->generation();
-    forget_sessions();  // whom it was made with may not be trusted any more
+    forget_sessions();
+#if !defined(MBEDTLS_X509_TRUSTED_CERTIFICATE_CALLBACK)
+    mbedtls_ssl_conf_ca_chain(&state_->config, config_.trust->list(), nullptr);
+#endif
   }
+}
+
+// Offers the session remembered for the host. Whatever goes wrong only costs a full handshake.
+void ClientContext::offer_cached(Session& session) noexcept {
   CachedSession* cached =
       config_.resume ? find_cached({session.host_.data(), session.host_size_}, session.host_port_) : nullptr;
   if (cached == nullptr) {
     return;
   }
-  if (config_.verify == Verify::peer && cached->not_after < port_.wall_clock().seconds) {
+  const bool is_pinned = config_.pins.empty() || std::find(config_.pins.begin(), config_.pins.end(),
+                                                           cached->peer.public_key) != config_.pins.end();
+  const bool is_dated =
+      !library_.is_clock_set() || (cached->dates_checked && cached->not_after >= port_.wall_clock().seconds);
+  if (!is_pinned || (config_.verify == Verify::peer && !is_dated)) {
     wipe(*cached);  // its certificate would not be taken now
     return;
   }
@@ -222,7 +244,8 @@ void ClientContext::wipe(CachedSession& cached) noexcept {
 
 // Remembers what the session can be resumed with.
 void ClientContext::remember(Session& session) noexcept {
-  if (!config_.resume || config_.memory.cached.empty() || !session.info_.has_peer) {
+  look_at_trust();
+  if (!config_.resume || config_.memory.cached.empty() || !session.info_.has_peer || session.epoch_ != epoch_) {
     return;
   }
   mbedtls_ssl_session fresh;
@@ -252,6 +275,7 @@ void ClientContext::remember(Session& session) noexcept {
       cached->not_after = session.info_.peer.not_after;
       cached->peer = session.info_.peer;
       cached->verified = session.info_.verified;
+      cached->dates_checked = library_.is_clock_set();
       ++counters_.remembered;
     }
   }
@@ -259,12 +283,23 @@ void ClientContext::remember(Session& session) noexcept {
 }
 
 void ClientContext::forget_sessions() noexcept {
+  ++epoch_;
   for (CachedSession& cached : config_.memory.cached) {
     wipe(cached);
   }
 }
 
 // ---- verification
+
+// The alert that refuses a certificate is encrypted in TLS 1.3 (RFC 8446 section 6). mbedTLS changes to the keys of the handshake only when the
+// server has finished; without them a server finds a broken record instead of the reason.
+void SessionHooks::say_refusal_encrypted([[maybe_unused]] Session& session) noexcept {
+#if POLLUX_TLS_13
+  if (mbedtls_ssl_get_version_number(session.ssl_) == MBEDTLS_SSL_VERSION_TLS1_3) {
+    change_keys(*session.ssl_, session.ssl_->MBEDTLS_PRIVATE(transform_in));
+  }
+#endif
+}
 
 int SessionHooks::verify_client(void* object, mbedtls_x509_crt* certificate, int depth, std::uint32_t* flags) noexcept {
   Session& session = *static_cast<Session*>(object);
@@ -284,6 +319,7 @@ int SessionHooks::verify_client(void* object, mbedtls_x509_crt* certificate, int
     if (!names_host(*certificate, {session.host_.data(), session.host_size_})) {
       *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
     }
+    *flags |= usage_flags(*certificate, false);
     note(session, *certificate, error_of_flags(*flags, is_own_issuer(*certificate)));
     info.verified = session.error_.error == Error::none;
     if (config.verify == Verify::insecure_none) {
@@ -293,7 +329,11 @@ int SessionHooks::verify_client(void* object, mbedtls_x509_crt* certificate, int
         std::find(config.pins.begin(), config.pins.end(), info.peer.public_key) == config.pins.end()) {
       note(session, *certificate, Error::pin_mismatch);
       info.verified = false;
+      say_refusal_encrypted(session);
       return MBEDTLS_ERR_X509_FATAL_ERROR;  // whatever is not checked otherwise
+    }
+    if (session.error_.error != Error::none) {
+      say_refusal_encrypted(session);
     }
     return 0;
   }

@@ -50,6 +50,7 @@ struct CachedSession {
   std::int64_t not_after = 0;  // of the peer's certificate
   CertificateInfo peer{};
   bool verified = false;
+  bool dates_checked = false;  // the clock was set when the certificate was looked at
 };
 struct ClientContextMemory {
   ClientTlsLimits limits;
@@ -139,11 +140,13 @@ class ClientContext : public SessionOwner {
   [[nodiscard]] std::span<std::byte> bytes_of(const CachedSession& cached) const noexcept;
   void offer_cached(Session& session) noexcept;
   void remember(Session& session) noexcept;
+  void look_at_trust() noexcept;
   void wipe(CachedSession& cached) noexcept;
 
   ClientContextConfig config_;
   State* state_ = nullptr;
   std::uint32_t trust_generation_ = 0;
+  std::uint32_t epoch_ = 0;  // counts up when nothing from before may be resumed
   ClientTlsCounters counters_{};
 };
 

@@ -190,6 +190,17 @@ ArenaUse Library::arena_use() const noexcept {
   return use;
 }
 
+bool Library::promise(std::size_t size) noexcept {
+  if (has_arena()) {
+    const ArenaUse use = arena_use();
+    if (use.size - use.used < promised_ + size) {
+      return false;
+    }
+  }
+  promised_ += size;
+  return true;
+}
+
 void Library::reset_arena_used_max() noexcept {
 #if POLLUX_TLS_ARENA
   if (started_) {

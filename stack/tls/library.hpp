@@ -50,6 +50,10 @@ class Library {
   [[nodiscard]] static std::string_view version() noexcept;  // "Mbed TLS 3.6.6"
   [[nodiscard]] ArenaUse arena_use() const noexcept;         // all zero without an arena
   void reset_arena_used_max() noexcept;
+  // Sets `size` bytes of what is free aside for what a context will take later; false: they are not there. Always true without an arena.
+  // A context asks once, at its start, for all its sessions and handshakes: none of them can find the arena full afterwards.
+  [[nodiscard]] bool promise(std::size_t size) noexcept;
+  void take_back_promise(std::size_t size) noexcept { promised_ -= size; }
 
   [[nodiscard]] port::Port& port() const noexcept { return port_; }
   // The day this program was built (CMake's configure time, or SOURCE_DATE_EPOCH): no true clock stands before it.
@@ -70,6 +74,7 @@ class Library {
   std::span<std::byte> arena_;
   port::WallTime clock_floor_;
   void* random_ = nullptr;  // mbedtls_ctr_drbg_context, in the arena
+  std::size_t promised_ = 0;
   bool started_ = false;
 };
 

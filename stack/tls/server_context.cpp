@@ -144,9 +144,14 @@ port::Result<void, Error> ServerContext::start(std::span<const CertificateSource
   state_ = ::new (memory) State{};
   mbedtls_ssl_config_init(&state_->config);
   mbedtls_ssl_ticket_init(&state_->tickets);
+  const std::size_t used_before = library_.arena_use().used;
   if (const Error error = set_up_all(certificates); error != Error::none) {
     stop();
     return port::Failure{error};
+  }
+  if (!promise_arena(arena_size(config_.memory.limits), used_before)) {
+    stop();
+    return port::Failure{Error::no_memory};
   }
   return {};
 }
@@ -157,7 +162,7 @@ Error ServerContext::set_up_all(std::span<const CertificateSource> certificates)
                                   MBEDTLS_SSL_PRESET_DEFAULT) != 0) {
     return Error::no_memory;
   }
-  if (!Library::has_tls13() && config_.min == Version::tls13) {
+  if (config_.min > config_.max || (!Library::has_tls13() && config_.min == Version::tls13)) {
     return Error::unsupported;
   }
   configure(conf, library_, config_.min, config_.max);
@@ -241,6 +246,11 @@ port::Result<void, Error> ServerContext::reload(std::span<const CertificateSourc
 
 Session* ServerContext::admit(port::Socket socket, bool owner, bool has_waited) noexcept {
   ENSURE(state_ != nullptr);
+#if !defined(MBEDTLS_X509_TRUSTED_CERTIFICATE_CALLBACK)
+  if (config_.client_auth != ClientAuth::none && config_.client_ca != nullptr) {
+    mbedtls_ssl_conf_ca_chain(&state_->config, config_.client_ca->list(), nullptr);  // it may have been filled anew
+  }
+#endif
   const ServerTlsLimits& limits = config_.memory.limits;
   const std::size_t reserved = owner ? 0 : limits.reserved;
   const bool fits = handshakes_ + reserved < handshakes_max_ && sessions_used_ + reserved < sessions_.size() &&
@@ -282,6 +292,7 @@ int SessionHooks::verify_server(void* object, mbedtls_x509_crt* certificate, int
   if (depth == 0 && is_trusted_itself(static_cast<ServerContext&>(*session.owner_).config().client_ca, *certificate)) {
     *flags &= ~static_cast<std::uint32_t>(MBEDTLS_X509_BADCERT_NOT_TRUSTED);
   }
+  *flags |= depth == 0 ? usage_flags(*certificate, true) : 0;
   note(session, *certificate, error_of_flags(*flags, is_own_issuer(*certificate)));
   if (depth == 0) {
     read_info(*certificate, session.info_.peer);
@@ -291,11 +302,8 @@ int SessionHooks::verify_server(void* object, mbedtls_x509_crt* certificate, int
       session.error_.now_seconds = session.owner_->port().wall_clock().seconds;
     }
     session.info_.verified = session.error_.error == Error::none;
-    if (!session.info_.verified) {
-      *flags |= MBEDTLS_X509_BADCERT_OTHER;
-      return static_cast<ServerContext&>(*session.owner_).config().client_auth == ClientAuth::request
-                 ? MBEDTLS_ERR_X509_FATAL_ERROR
-                 : 0;
+    if (!session.info_.verified && *flags == 0) {
+      *flags |= MBEDTLS_X509_BADCERT_OTHER;  // last in mbedTLS's choice of alerts, if something else says why
     }
   }
   return 0;
