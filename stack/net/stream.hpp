@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "port/port.hpp"
-
+#include "stack/base/text.hpp"
 #include "stack/tls/session.hpp"
 
 namespace pollux::net {
@@ -75,9 +75,19 @@ class Stream {
   [[nodiscard]] StreamResult recv(std::span<char> out) noexcept;
   // Sends from `first`, then `second` (not both empty), any part of them; `more`: another send follows at once. A call after one that did
   // not take everything begins with the bytes that were left.
-  [[nodiscard]] StreamResult send(std::string_view first, std::string_view second = {}, bool more = false) noexcept;
+  [[nodiscard]] StreamResult send(std::string_view first, std::string_view second = {}, bool more = false) noexcept {
+    if (tls_ == nullptr) [[likely]] {
+      return plain_result(port_->send(socket_, base::as_bytes(first), base::as_bytes(second), more),
+                          StreamStatus::want_write);
+    }
+    return send_tls(first, second, more);
+  }
   // Sends up to `size` bytes of `file` from `offset`.
   [[nodiscard]] StreamResult send_file(port::File file, std::uint64_t offset, std::size_t size) noexcept;
+  // TLS: bytes that the socket has given or taken since the last call, although recv() or send() may have had nothing to tell: records are
+  // moved in whole. Who watches over a peer's speed needs to know. 0 for a plain stream, where the results say it all.
+  [[nodiscard]] std::size_t take_received() noexcept { return tls_ != nullptr ? tls_->take_received() : 0; }
+  [[nodiscard]] std::size_t take_sent() noexcept { return tls_ != nullptr ? tls_->take_sent() : 0; }
   // Finishes our direction, after everything was sent; receiving goes on. `ok`; want_write (TLS: the socket is full; again when it is
   // writable); failed.
   StreamStatus shutdown_send() noexcept;
@@ -90,6 +100,22 @@ class Stream {
  private:
   [[nodiscard]] port::Events crossed(port::Events wanted) const noexcept;
   [[nodiscard]] port::Events uncrossed(port::Events ready, port::Events wanted) const noexcept;
+  [[nodiscard]] static StreamResult plain_result(port::IoResult result, StreamStatus when_blocked) noexcept {
+    switch (result.status) {
+      case port::IoStatus::ok:
+        return {StreamStatus::ok, result.size};
+      case port::IoStatus::would_block:
+        return {when_blocked, 0};
+      case port::IoStatus::end:
+        return {StreamStatus::end, 0};
+      case port::IoStatus::failed:
+        break;
+    }
+    return {StreamStatus::failed, 0};
+  }
+  // Apart, so that the plain ones stay small enough to be inlined.
+  [[nodiscard]] StreamResult recv_tls(std::span<char> out) noexcept;
+  [[nodiscard]] StreamResult send_tls(std::string_view first, std::string_view second, bool more) noexcept;
   void leave_tls(bool clean) noexcept;
   void end(bool clean) noexcept;
 
