@@ -113,7 +113,10 @@ Failure tls_failed(const CallError& error, const FailureContext& context) {
 }
 
 Failure closed(const CallError& error, const FailureContext& context) {
-  if (error.stage == CallStage::handshake || error.tls.error == tls::Error::truncated) {
+  // Of a body that tells its own length the missing end of TLS says nothing new.
+  const bool has_length = context.body_size != 0 || context.is_chunked;
+  const bool is_cut = error.tls.error == tls::Error::truncated && error.stage == CallStage::body && !has_length;
+  if (error.stage == CallStage::handshake || is_cut) {
     return tls_failed(error, context);
   }
   if (error.stage == CallStage::body) {
@@ -252,7 +255,7 @@ Failure failure_from(const CallError& error, const FailureContext& context) noex
     case CallCause::proxy_failed:
       return from_proxy(error, context);
     case CallCause::tls:
-      return tls_failed(error, context);
+      return error.tls.error == tls::Error::truncated ? closed(error, context) : tls_failed(error, context);
     case CallCause::source_failed:
     case CallCause::body_mismatch:
       return {ExitCode::read_error, {"Failed to read local data: ", described}};

@@ -70,6 +70,10 @@ bool Tunnel::pump(Side& from, Side& to) noexcept {
       return flush(to);  // nothing more was there
     }
   }
+  // What the last step brought: nothing may be left here that no event tells of.
+  if (!flush(to)) {
+    return false;
+  }
   if (from.input_ended && to.out.is_empty() && !to.finished && !to.blocked) {
     const net::StreamStatus status = to.stream.shutdown_send();
     to.blocked = status == net::StreamStatus::want_write;  // TLS's last word does not fit yet

@@ -179,6 +179,8 @@ code, td:first-child { font-family: ui-monospace, monospace; white-space: nowrap
 }  // namespace
 
 void index(ResponseWriter& writer, Request&) {
+  writer.set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+  writer.set("X-Content-Type-Options", "nosniff");
   send(writer, "text/html; charset=utf-8", index_page);
 }
 void html(ResponseWriter& writer, Request&) {

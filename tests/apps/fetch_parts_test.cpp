@@ -261,6 +261,16 @@ TEST(FetchFailure, HasCurlsStatusForTls) {
   EXPECT_NE(nobody.text().find("This system has no CA certificates"), std::string_view::npos) << nobody.text();
 }
 
+TEST(FetchFailure, CountsWhatTlsCutOff) {
+  const http::CallError cut{
+      .stage = http::CallStage::body, .cause = http::CallCause::tls, .tls = {.error = tls::Error::truncated}};
+  EXPECT_EQ(failure_from(cut, {.body_size = 50, .body_received = 5}).status(), 18);
+  EXPECT_EQ(failure_from(cut, {.is_chunked = true}).status(), 18);
+  EXPECT_EQ(failure_from(cut, {}).status(), 56) << "nothing else says where it ends";
+  EXPECT_EQ(failure_from({.stage = http::CallStage::head, .cause = http::CallCause::tls, .tls = cut.tls}, {}).status(),
+            52);
+}
+
 // With the longest sentence of TLS and a long name nothing of the advice is lost.
 TEST(FetchFailure, HasRoomForWhatToDo) {
   const std::string host(150, 'h');

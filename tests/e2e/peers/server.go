@@ -1,10 +1,14 @@
 // A server by Go's net/http for tests/e2e/peers_test.cpp. It serves on descriptor 3, where the test has put a listening socket.
 //
 //	go_peer ROOT [IDLE_TIMEOUT]	ROOT is served at /files/; idle connections are closed after IDLE_TIMEOUT, such as 200ms
+//	GO_PEER_CERT, GO_PEER_KEY	files: it speaks TLS
+//
+// CONNECT makes it a proxy to anywhere.
 package main
 
 import (
 	"compress/gzip"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -151,6 +155,45 @@ func abort(w http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
+// The connection ends behind half of the body, or of a body without a length, and TLS does not say so (no close_notify).
+func cut(w http.ResponseWriter, r *http.Request) {
+	connection, buffered, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		return
+	}
+	length := ""
+	if r.URL.Query().Get("length") != "" {
+		length = "Content-Length: " + r.URL.Query().Get("length") + "\r\n"
+	}
+	io.WriteString(buffered, "HTTP/1.1 200 OK\r\nConnection: close\r\n"+length+"\r\n12345")
+	buffered.Flush()
+	if secure, ok := connection.(*tls.Conn); ok && r.URL.Query().Get("clean") == "" {
+		connection = secure.NetConn()
+	}
+	connection.Close()
+}
+
+// A tunnel to wherever the client wants.
+func tunnel(w http.ResponseWriter, r *http.Request) {
+	target, err := net.Dial("tcp", r.Host)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	connection, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		target.Close()
+		return
+	}
+	io.WriteString(connection, "HTTP/1.1 200 Connection established\r\n\r\n")
+	go func() {
+		io.Copy(target, connection)
+		target.(*net.TCPConn).CloseWrite()
+	}()
+	io.Copy(connection, target)
+	connection.Close()
+}
+
 // Files with an entity tag, which http.FileServer does not make.
 func files(root string) http.Handler {
 	server := http.StripPrefix("/files/", http.FileServer(http.Dir(root)))
@@ -195,6 +238,17 @@ func main() {
 	mux.HandleFunc("/upgrade", upgrade)
 	mux.HandleFunc("/close", closing)
 	mux.HandleFunc("/abort", abort)
-	server.Handler = mux
+	mux.HandleFunc("/cut", cut)
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodConnect {
+			tunnel(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+	if certificate := os.Getenv("GO_PEER_CERT"); certificate != "" {
+		server.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){} // no HTTP/2
+		fail(server.ServeTLS(listener, certificate, os.Getenv("GO_PEER_KEY")))
+	}
 	fail(server.Serve(listener))
 }

@@ -24,7 +24,7 @@ key() {  # key NAME [rsa]
 }
 authority() {  # authority NAME COMMON_NAME
   key "$1"
-  openssl req -x509 -key "$1.key" -subj "/CN=$2" -days 30 -out "$1.pem" \
+  openssl req -x509 -key "$1.key" -subj "/CN=$2" -days 400 -out "$1.pem" \
     -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
 }
 signed() {  # signed NAME COMMON_NAME ALT_NAMES USAGE DAYS SIGNER [rsa]
@@ -46,10 +46,16 @@ authority other 'somebody else'   # has signed nothing of ours
 key inter
 printf 'basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n' > inter.ext
 openssl req -new -key inter.key -subj '/CN=pollux tests intermediate' -out inter.csr
-openssl x509 -req -in inter.csr -CA ca.pem -CAkey ca.key -set_serial 2 -days 30 -extfile inter.ext -out inter.pem
+openssl x509 -req -in inter.csr -CA ca.pem -CAkey ca.key -set_serial 2 -days 400 -extfile inter.ext -out inter.pem
 server server
 server rsa rsa
 signed example example.test DNS:example.test,DNS:*.example.test serverAuth 20 inter
+# What a certificate of the world outside looks like: long enough valid, and with an address for its revocation.
+key usual
+printf 'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\nsubjectAltName=%s\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\ncrlDistributionPoints=URI:http://localhost/crl\n' "$here" > usual.ext
+openssl req -new -key usual.key -subj /CN=localhost -out usual.csr
+openssl x509 -req -in usual.csr -CA inter.pem -CAkey inter.key -set_serial "0x$(openssl rand -hex 12)" -days 200 -extfile usual.ext -out usual.pem
+cat inter.pem >> usual.pem
 signed wrong wrong.test DNS:wrong.test serverAuth 20 inter
 signed expired localhost "$here" serverAuth -1 inter
 signed client 'a client' email:client@example.test clientAuth 20 ca
