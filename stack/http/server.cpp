@@ -312,8 +312,7 @@ port::Time Server::prepare(net::PollSet& set, port::Time now) {
   port::Time deadline = has_work ? now : port::never;
   next_deadline_ = port::never;
   if (!handshaking_.is_empty()) {
-    prepare_handshakes(set);
-    deadline = handshakes_.is_empty() ? deadline : now;
+    deadline = port::earliest(deadline, prepare_handshakes(set, now));
   }
   for (IdleList* list : {&fresh_, &idle_}) {
     if (!list->is_empty()) {
@@ -353,7 +352,7 @@ port::Time Server::prepare(net::PollSet& set, port::Time now) {
       deadline = port::earliest(deadline, now + slow_head);
     }
   }
-  if (!waiting_.is_empty() || !admissions_.is_empty()) {
+  if (!waiting_.is_empty()) {
     deadline = port::earliest(deadline, now + slow_head);
   }
   return shutting_down_ ? port::earliest(deadline, shutdown_deadline_) : deadline;
@@ -398,7 +397,15 @@ void Server::parked_ready(std::uint32_t token, port::Events events, port::Time) 
   ServerConn* conn = conns_.at(token);
   ENSURE(conn != nullptr);
   conn->parked_ = false;
+  conn->stayed_ = false;
   conn->on_ready(events);
+  if (conn->stayed_ && conn->state() == ServerConn::State::idle) {
+    const bool waits_to_read = conn->stream().to_poll(port::Events::readable) == port::Events::readable;
+    conn->parked_ = waits_to_read && config_.loop.park(*this, conn->stream().socket(), token);
+    if (!conn->parked_) {
+      put(*conn, conn->placed);  // to those that are polled, with the deadline it had
+    }
+  }
 }
 
 void Server::expire(port::Time now) {
@@ -445,11 +452,12 @@ void Server::work(port::Time now) {
     if (!waiting_.is_empty()) {
       serve_waiting();
     }
-    run_queue();
-    if (!handshaking_.is_empty()) {
-      // Behind the requests, which are quick; then those that came with the end of a handshake.
-      go_on_with_handshakes();
+    for (bool is_first = true;; is_first = false) {
       run_queue();
+      if (handshaking_.is_empty() || !is_first) {
+        break;
+      }
+      go_on_with_handshakes();  // behind the requests, which are quick; then those that came with the end of one
     }
   }
   sweep();

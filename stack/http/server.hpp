@@ -225,7 +225,7 @@ class Server final : private net::Driver {
   void turn_away(const Listener& listener, port::Socket socket, const port::Address& peer) noexcept;
 
   // TLS
-  void prepare_handshakes(net::PollSet& set) noexcept;
+  [[nodiscard]] port::Time prepare_handshakes(net::PollSet& set, port::Time now) noexcept;
   void queue_handshake(ServerConn& conn) noexcept;
   void go_on_with_handshakes() noexcept;
   void admit_waiting() noexcept;

@@ -218,9 +218,19 @@ void ServerConn::receive() noexcept {
           close(CloseReason::shutdown);  // it was waiting for an exchange when the idle ones were closed
           return;
         }
+        if (stream_.is_tls()) {
+          // A part of a record, or one that means nothing. Neither begins a request, so neither moves a deadline: who sends a byte now and
+          // then would never be late, and never the longest idle.
+          stayed_ = true;
+          return;
+        }
         since_ = now();
         server_.put(*this, placed);
         refresh_deadline();
+      } else if (const std::size_t received = stream_.take_received(); received != 0) {
+        exchange.progress.moved_at = now();  // a part of a record: slow, but alive
+        exchange.progress.rate_bytes += received;
+        server_.enqueue(*this);
       }
       return;
     case net::StreamStatus::end:

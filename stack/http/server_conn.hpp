@@ -277,6 +277,7 @@ class ServerConn {
   bool input_ended_ = false;  // the client finished its direction
   bool body_before_ = true;   // the previous request had a body, or there was none: empty lines may precede the next
   bool parked_ = false;       // with the port, out of the poll set
+  bool stayed_ = false;       // TLS: woken for nothing, and still where it was
   bool is_owner_ = false;     // of an owner listener
   bool has_waited_ = false;   // for a session or a handshake: counted once
 };

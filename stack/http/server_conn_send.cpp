@@ -55,6 +55,9 @@ bool ServerConn::send_step() noexcept {
   }
   if (result.status == net::StreamStatus::want_write || result.status == net::StreamStatus::want_read) {
     exchange.write_blocked = true;
+    if (stream_.take_sent() != 0) {
+      exchange.progress.moved_at = now();  // a part of a record: slow, but alive
+    }
     return false;
   }
   if (result.status != net::StreamStatus::ok) {

@@ -14,6 +14,7 @@ namespace {
 // A handshake that began longer ago than this and waits for its client gives way when another one needs its place: with a silent one, or one
 // that comes byte by byte, few clients could otherwise keep everybody out. Three round trips of a bad mobile line.
 constexpr port::Duration slow_handshake = 2s;
+constexpr port::Duration look_again = 500ms;
 
 // As net/http answers. HTTP/1.0, because nothing is known about the client.
 constexpr std::string_view plain_http_answer =
@@ -23,7 +24,9 @@ constexpr std::string_view plain_http_answer =
 
 // ---- the server's part: once per turn
 
-void Server::prepare_handshakes(net::PollSet& set) noexcept {
+// Returns until when the loop may wait: not at all for a handshake that can go on; for those who wait to be admitted until somebody may have become
+// slow enough to give way.
+port::Time Server::prepare_handshakes(net::PollSet& set, port::Time now) noexcept {
   for (const ServerConn* conn = handshaking_.front(); conn != nullptr; conn = Places::next(*conn)) {
     conn->tls()->begin_turn();  // of the same context several times: no handshake goes on before all are through
     const bool added =
@@ -31,6 +34,10 @@ void Server::prepare_handshakes(net::PollSet& set) noexcept {
     ENSURE(added);  // LoopStorage is smaller than sockets_max(limits)
   }
   next_deadline_ = port::earliest(next_deadline_, handshaking_.front()->deadline());
+  if (!handshakes_.is_empty()) {
+    return now;
+  }
+  return admissions_.is_empty() ? port::never : now + look_again;
 }
 
 // Something has come. What follows from it is done in work(), behind those that came before.
@@ -121,7 +128,8 @@ ServerConn* Server::find_slow_handshake(const tls::ServerContext* context) const
 void Server::read_pending() noexcept {
   has_pending_reads_ = false;
   active_.for_each([](ServerConn& conn) {
-    if (conn.stream().has_pending() && port::has(conn.interest(), port::Events::readable)) {
+    // Not if it has something to go on with first: what it has is used up before there is more, as without TLS.
+    if (conn.stream().has_pending() && !conn.queue.is_linked && port::has(conn.interest(), port::Events::readable)) {
       conn.on_ready(port::Events::readable);
     }
   });

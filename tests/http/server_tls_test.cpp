@@ -37,7 +37,7 @@ class OwnTls final : public SiteTls {
       : talk_{talk},
         library_{talk.port()},
         memory_{options.limits},
-        client_ca_{certificates::ca},
+        client_ca_{{certificates::ca}},
         context_{{.library = *library_,
                   .memory = memory_.memory(),
                   .client_auth = options.client_auth,
@@ -224,6 +224,24 @@ TEST(ServerTls, BodiesOfManyRecordsBothWays) {
   EXPECT_EQ(site.closes(CloseReason::close_asked), 1U);
 }
 
+// Records that take longer than anybody may stand still, both ways: parts of them count.
+TEST(ServerTls, ASlowLineIsNoStandstill) {
+  Site<> site{over_tls({}, {.timeouts = {.stall = 4s}})};
+  LongAnswer letters{.size = 48'000};
+  site.add({"/measure", http::handler<&measure_body>(), {.body = http::Body::streamed}});
+  site.add({"/letters", http::handler<&LongAnswer::serve>(letters)});
+  Peer& peer = site.connect();
+  peer.want_connected();
+  peer.end().link() = {.bytes_per_second = 500, .send_buffer = 1000, .receive_buffer = 1000};
+  site.talk.set_patience(10min);
+  peer.say("POST /measure HTTP/1.1\r\nHost: h\r\nContent-Length: 48000\r\n\r\n" + std::string(48'000, 'x'));
+  peer.want(answer("HTTP/1.1 200 OK", "Content-Type: text/plain; charset=utf-8\r\n", "48000 complete"));
+  peer.say("GET /letters HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  peer.want_head(200);
+  EXPECT_EQ(want_chunked_body(peer).size(), 48'000U);
+  peer.want_closed();
+}
+
 TEST(ServerTls, TheStatesAreThoseOfAnyConnection) {
   struct States {
     std::string text{};
@@ -356,6 +374,68 @@ TEST(ServerTls, TheTimeForAHeadBeginsWhenTheHandshakeIsOver) {
   site.advance(1ms);
   peer.want_closed();
   EXPECT_EQ(site.closes(CloseReason::head_timeout), 1U);
+  site.talk.drop_layers();
+}
+
+// Neither in its first request's place nor between two of them, parked or not.
+TEST(ServerTls, ARecordThatComesByteByByteMovesNoDeadline) {
+  Site<> site{over_tls()};
+  site.add(ok_route);
+  TlsEnd end{{}};
+  for (const int requests : {0, 1}) {
+    Peer& peer = site.talk.connect_plain(site_port);
+    auto layer = end.make();
+    TlsPeer& raw = *layer;
+    peer.set_layer(std::move(layer));
+    peer.want_connected();
+    if (requests != 0) {
+      peer.say(get_request);
+      peer.want(ok_answer);
+    }
+    raw.say_raw("\x17\x03\x03\x10");  // a record of more than 4 KiB begins
+    int seconds = 0;
+    for (; site.server.connections().used != 0 && seconds < 200; ++seconds) {
+      raw.say_raw("x");
+      site.advance(1s);
+    }
+    EXPECT_EQ(seconds, requests == 0 ? 10 : 60);
+    EXPECT_EQ(site.closes(requests == 0 ? CloseReason::head_timeout : CloseReason::idle_timeout), 1U);
+    peer.close();
+    expect_all_quiet(site);
+  }
+  site.talk.drop_layers();
+}
+
+// One that says a byte now and then is still the longest idle when a slot is needed.
+TEST(ServerTls, APartOfARecordDoesNotMakeItAnyYounger) {
+  Site<> site{over_tls()};
+  site.add(ok_route);
+  TlsEnd end{{}};
+  Peer& first = site.talk.connect_plain(site_port);
+  auto layer = end.make();
+  TlsPeer& raw = *layer;
+  first.set_layer(std::move(layer));
+  first.say(get_request);
+  first.want(ok_answer);
+  std::vector<Peer*> others;
+  for (std::size_t i = 1; i < site_limits.connections; ++i) {
+    site.advance(1s);
+    others.push_back(&site.connect());
+    others.back()->say(get_request);
+    others.back()->want(ok_answer);
+    raw.say_raw(i == 1 ? "\x17\x03\x03\x10" : "x");
+  }
+  site.advance(1s);
+  Peer& new_one = site.connect();
+  new_one.say(get_request);
+  new_one.want(ok_answer);
+  EXPECT_EQ(site.closes(CloseReason::evicted), 1U);
+  EXPECT_TRUE(first.is_closed() || first.is_reset());
+  new_one.close();
+  for (Peer* peer : others) {
+    peer->close();
+  }
+  expect_all_quiet(site);
   site.talk.drop_layers();
 }
 
