@@ -392,7 +392,7 @@ void Server::ready(std::uint32_t token, port::Events events, port::Time) {
   }
 }
 
-void Server::parked_ready(std::uint32_t token, port::Events events, port::Time) {
+void Server::parked_ready(std::uint32_t token, port::Events events, port::Time now) {
   const InTurn in_turn{in_turn_};
   ServerConn* conn = conns_.at(token);
   ENSURE(conn != nullptr);
@@ -403,7 +403,9 @@ void Server::parked_ready(std::uint32_t token, port::Events events, port::Time) 
     const bool waits_to_read = conn->stream().to_poll(port::Events::readable) == port::Events::readable;
     conn->parked_ = waits_to_read && config_.loop.park(*this, conn->stream().socket(), token);
     if (!conn->parked_) {
-      put(*conn, conn->placed);  // to those that are polled, with the deadline it had
+      conn->since_ = now;  // to those that are polled, whose deadlines come later
+      put(*conn, conn->placed);
+      conn->refresh_deadline();
     }
   }
 }

@@ -265,7 +265,9 @@ void ServerConn::give(Exchange& exchange) noexcept {
   exchange_ = &exchange;
   exchange.begin(*this, body_before_);
   enter(State::idle);
+  since_ = now();
   server_.put(*this, requests_ == 0 ? Server::Place::fresh : Server::Place::idle);
+  refresh_deadline();
   receive();
 }
 

@@ -242,6 +242,76 @@ TEST(ServerTls, ASlowLineIsNoStandstill) {
   peer.want_closed();
 }
 
+// A byte of a record now and then is no request, and keeps no connection from being idle; nor does it cost an exchange, or a place among
+// those that are parked.
+TEST(ServerTls, PartsOfARecordDoNotMoveDeadlines) {
+  for (const bool is_fresh : {false, true}) {
+    for (const bool parks : {false, true}) {
+      Site<> site{over_tls({}, {.timeouts = {.read_head = 60s, .idle = 60s}})};
+      site.talk.port().set_parking(parks);
+      site.add(ok_route);
+      Peer& peer = site.connect();
+      peer.want_connected();
+      if (!is_fresh) {
+        peer.say(get_request);
+        peer.want(ok_answer);
+      }
+      site.talk.drop_layers();
+      for (const char byte : std::string_view{"\x17\x03\x03"}) {
+        site.advance(19s);
+        peer.say({&byte, 1});
+        site.advance(1ms);
+        EXPECT_EQ(site.server.exchanges().used, 0U);
+        EXPECT_EQ(site.talk.port().sockets_parked(), parks ? 1U : 0U);
+      }
+      EXPECT_EQ(site.server.connections().used, 1U);
+      site.advance(3s);
+      EXPECT_EQ(site.closes(is_fresh ? CloseReason::head_timeout : CloseReason::idle_timeout), 1U);
+    }
+  }
+}
+
+// The same if every exchange is busy when the byte comes.
+TEST(ServerTls, APartOfARecordWaitsForAnExchangeAndGivesItBack) {
+  constexpr http::ServerLimits one_exchange{.connections = 4,
+                                            .exchanges = 1,
+                                            .listeners = 1,
+                                            .in_buffer = 1024,
+                                            .out_buffer = 1024,
+                                            .head_size_max = 512,
+                                            .fields_max = 8,
+                                            .state_size = 128,
+                                            .close_records = 4};
+  Site<one_exchange> site{over_tls()};
+  Waiter waiter;
+  site.add(ok_route);
+  site.add({"/wait", http::handler<&Waiter::serve>(waiter)});
+  Peer& peer = site.connect();
+  peer.say(get_request);
+  peer.want(ok_answer);
+  site.advance(1s);
+  Peer& later = site.connect();
+  later.say(get_request);
+  later.want(ok_answer);
+  Peer& busy = site.connect();
+  busy.say("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
+  site.advance(1s);
+  peer.set_layer(nullptr);
+  peer.say("\x17");
+  site.advance(1s);
+  EXPECT_EQ(site.server.counters().exchange_waits, 1U);
+  waiter.pending.resume();
+  busy.want(ok_answer);
+  site.advance(0s);
+  EXPECT_EQ(site.server.exchanges().used, 0U);
+  later.say(get_request);
+  later.want(ok_answer);
+  for (Peer* one : {&peer, &later, &busy}) {
+    one->close();
+  }
+  expect_all_quiet(site);
+}
+
 TEST(ServerTls, TheStatesAreThoseOfAnyConnection) {
   struct States {
     std::string text{};
