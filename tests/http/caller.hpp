@@ -140,7 +140,8 @@ class Caller {
  public:
   explicit Caller(const CallerOptions& options = {})
       : talk{options.conversation},
-        tls_mode_{talk, talk.port(), options.tls ? 0 : limits.connections},
+        brings_tls_{options.tls != nullptr},
+        tls_mode_{talk, talk.port(), brings_tls_ ? 0 : limits.connections},
         storage{std::make_unique<http::TransportStorage<limits>>()},
         loop_storage{std::make_unique<net::LoopStorage<http::sockets_max(limits)>>()},
         loop{talk.port(), loop_storage->memory()},
@@ -165,7 +166,7 @@ class Caller {
   // A round trip that is not begun yet.
   Trip& make(std::string_view method, std::string_view url) {
     Trip& trip = trips.emplace_back(transport);
-    trip.trip.request().start(method, test_url(url));
+    trip.trip.request().start(method, brings_tls_ ? std::string{url} : test_url(url));
     return trip;
   }
   Trip& get(std::string_view url = "http://127.0.0.1/") {
@@ -207,6 +208,7 @@ class Caller {
   Conversation talk;
 
  private:
+  bool brings_tls_;  // the test does, and its URLs say what they mean
   TlsClientMode tls_mode_;
 
  public:
