@@ -258,8 +258,8 @@ extern "C" {
 
 #if defined(MBEDTLS_PLATFORM_GMTIME_R_ALT)
 // nullptr: mbedTLS then takes every certificate for expired or not yet valid.
-struct tm* mbedtls_platform_gmtime_r(const mbedtls_time_t* seconds, struct tm* out) {
-  return pollux::tls::write_calendar(static_cast<std::int64_t>(*seconds), *out) ? out : nullptr;
+struct tm* mbedtls_platform_gmtime_r(const mbedtls_time_t* tt, struct tm* tm_buf) {
+  return pollux::tls::write_calendar(static_cast<std::int64_t>(*tt), *tm_buf) ? tm_buf : nullptr;
 }
 #endif
 
@@ -275,13 +275,13 @@ mbedtls_ms_time_t mbedtls_ms_time(void) {
 #endif
 
 #if defined(MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG)
-psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t* /*context*/, uint8_t* out,
-                                             size_t size, size_t* given) {
+psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t* /*context*/, uint8_t* output,
+                                             size_t output_size, size_t* output_length) {
   if (pollux::tls::current == nullptr ||
-      pollux::tls::random_for_mbedtls(pollux::tls::current->random_context(), out, size) != 0) {
+      pollux::tls::random_for_mbedtls(pollux::tls::current->random_context(), output, output_size) != 0) {
     return PSA_ERROR_INSUFFICIENT_ENTROPY;
   }
-  *given = size;
+  *output_length = output_size;
   return PSA_SUCCESS;
 }
 #endif

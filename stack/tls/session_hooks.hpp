@@ -13,9 +13,9 @@ namespace pollux::tls {
 inline constexpr int hook_connection_lost = -0x0050;
 
 struct SessionHooks {
-  // mbedtls_ssl_set_bio. What the socket gives beyond what is asked for is kept in the session.
-  static int receive(void* session, unsigned char* buffer, std::size_t size) noexcept;
-  static int send(void* session, const unsigned char* buffer, std::size_t size) noexcept;
+  // `object` is the session. mbedtls_ssl_set_bio: what the socket gives beyond what is asked for is kept in the session.
+  static int receive(void* object, unsigned char* buffer, std::size_t size) noexcept;
+  static int send(void* object, const unsigned char* buffer, std::size_t size) noexcept;
   // Of a certificate that is meant for something else than this end of TLS; mbedTLS itself looks only after the callbacks.
   [[nodiscard]] static std::uint32_t usage_flags(const mbedtls_x509_crt& certificate, bool of_client) noexcept;
   static void note(Session& session, const mbedtls_x509_crt& certificate, Error error) noexcept;
@@ -30,9 +30,9 @@ struct SessionHooks {
   static void change_keys_after_finished(mbedtls_ssl_context& ssl) noexcept;
 #endif
   static void say_refusal_encrypted(Session& session) noexcept;
-  // mbedtls_ssl_set_verify, of a server's session and of a client's.
-  static int verify_client(void* session, mbedtls_x509_crt* certificate, int depth, std::uint32_t* flags) noexcept;
-  static int verify_server(void* session, mbedtls_x509_crt* certificate, int depth, std::uint32_t* flags) noexcept;
+  // `object` is the session. mbedtls_ssl_set_verify, of a server's session and of a client's.
+  static int verify_client(void* object, mbedtls_x509_crt* certificate, int depth, std::uint32_t* flags) noexcept;
+  static int verify_server(void* object, mbedtls_x509_crt* certificate, int depth, std::uint32_t* flags) noexcept;
   // mbedtls_ssl_conf_ca_cb, with a TrustStore.
   static int find_issuer(void* store, const mbedtls_x509_crt* child, mbedtls_x509_crt** found) noexcept;
   // mbedtls_ssl_conf_sni, with a ServerContext.
