@@ -19,7 +19,8 @@ constexpr http::ServerLimits limits = [] {
 }();
 
 constinit http::ServerStorage<limits> storage;
-constinit net::LoopStorage<http::sockets_max(limits)> loop_storage;
+constinit net::LoopStorage<http::sockets_max(limits) + apps::https_sockets_max> loop_storage;
+constinit apps::HttpsStorage<board::tls_server_limits> https_storage;
 
 void hello(http::ResponseWriter& writer, http::Request&) {
   writer.text(200, "Hello, world!");
@@ -38,10 +39,11 @@ int main(int argc, char** argv) {
   if (const auto status = options.parse(argc, argv)) {
     return *status;
   }
-  port::LinuxPort port;
+  port::LinuxPort port{{.signals = serving.https.signals()}};
   net::Loop loop{port, loop_storage.memory()};
+  apps::Https https{port, serving.https, https_storage.memory()};
   const http::ServeMux mux{routes};
   http::Server server{
       {.loop = loop, .handler = mux, .memory = storage.memory(), .timeouts = {.idle = std::chrono::minutes{30}}}};
-  return apps::serve(server, port, serving);
+  return apps::serve(server, port, serving, https);
 }
