@@ -65,6 +65,7 @@ port::Result<void, Error> ClientContext::start(const CertificateSource* own) noe
   if (auto ready = config_.library.start(); !ready) {
     return ready;
   }
+  const std::size_t used_before = library_.arena_use().used;
   void* const memory = mbedtls_calloc(1, sizeof(State));
   if (memory == nullptr) {
     return port::Failure{Error::no_memory};
@@ -73,12 +74,11 @@ port::Result<void, Error> ClientContext::start(const CertificateSource* own) noe
   mbedtls_ssl_config_init(&state_->config);
   mbedtls_x509_crt_init(&state_->chain);
   mbedtls_pk_init(&state_->key);
-  const std::size_t used_before = library_.arena_use().used;
   if (const Error error = set_up_all(own); error != Error::none) {
     stop();
     return port::Failure{error};
   }
-  if (!promise_arena(arena_size(config_.memory.limits), used_before)) {
+  if (!promise_arena(arena_size(config_.memory.limits) - ArenaNeed::library, used_before)) {
     stop();
     return port::Failure{Error::no_memory};
   }

@@ -26,7 +26,10 @@ struct ClientTlsLimits {
 // Bytes of arena, measured with mbedTLS 3.6.6 on x86-64 (the largest of our targets), rounded up; tests/tls/arena_test holds them.
 // See stack/tls/README.md for the single values.
 struct ArenaNeed {
-  static constexpr std::size_t base = 8 * 1024;  // random generator, PSA, one configuration
+  static constexpr std::size_t library = 1024;  // random generator
+  static constexpr std::size_t base =
+      24 * 1024;  // of a server, the library included: configuration, table of certificates
+  static constexpr std::size_t client_base = 4096;  // of a client, the library included
   static constexpr std::size_t session =
       27 * 1024;  // record buffers, and what an open connection or a waiting one holds
   static constexpr std::size_t server_handshake = 12 * 1024;  // on top, while in the handshake
@@ -41,7 +44,7 @@ struct ArenaNeed {
 [[nodiscard]] constexpr std::size_t arena_size(const ClientTlsLimits& limits) noexcept {
   return limits.sessions * ArenaNeed::session +
          limits.handshakes * (ArenaNeed::client_handshake + 3 * limits.peer_chain_size) + ArenaNeed::certificate * 2U +
-         ArenaNeed::base;
+         ArenaNeed::client_base;
 }
 
 }  // namespace pollux::tls

@@ -137,6 +137,7 @@ port::Result<void, Error> ServerContext::start(std::span<const CertificateSource
   if (auto ready = config_.library.start(); !ready) {
     return ready;
   }
+  const std::size_t used_before = library_.arena_use().used;
   void* const memory = mbedtls_calloc(1, sizeof(State));
   if (memory == nullptr) {
     return port::Failure{Error::no_memory};
@@ -144,12 +145,11 @@ port::Result<void, Error> ServerContext::start(std::span<const CertificateSource
   state_ = ::new (memory) State{};
   mbedtls_ssl_config_init(&state_->config);
   mbedtls_ssl_ticket_init(&state_->tickets);
-  const std::size_t used_before = library_.arena_use().used;
   if (const Error error = set_up_all(certificates); error != Error::none) {
     stop();
     return port::Failure{error};
   }
-  if (!promise_arena(arena_size(config_.memory.limits), used_before)) {
+  if (!promise_arena(arena_size(config_.memory.limits) - ArenaNeed::library, used_before)) {
     stop();
     return port::Failure{Error::no_memory};
   }

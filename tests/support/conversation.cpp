@@ -403,6 +403,13 @@ Peer& Conversation::add(port::SimPeer end, bool is_client) {
   return peer;
 }
 
+void Conversation::forget_peers() {
+  for (Peer& peer : peers_) {
+    peer.reset();
+  }
+  peers_.clear();
+}
+
 void Conversation::drop_layers() {
   make_layer_ = nullptr;
   for (Peer& peer : peers_) {

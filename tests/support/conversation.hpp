@@ -210,6 +210,8 @@ class Conversation {
     listen_first_ = first;
     listen_second_ = second;
   }
+  // Every peer is forgotten, whoever is still there with a reset; references to them end. For scripts with thousands.
+  void forget_peers();
   // No peer has one any more; before what the layers stand on ends.
   void drop_layers();
 

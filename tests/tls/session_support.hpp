@@ -341,8 +341,8 @@ class TlsProgram {
     std::array<Link*, links_max> who{};
     for (auto& link : links_) {
       link->ready = port::Events::none;
-      const bool is_done = link->has_ended && link->has_finished;  // poll() would report its hangup at once
-      if (link->is_used() && link->stream.is_open() && link->stage != Link::Stage::waiting && !is_done) {
+      // Who wants nothing is left out: poll() would report a hangup at once, and for ever.
+      if (link->is_used() && link->stream.is_open() && wanted(*link) != port::Events::none) {
         who[count] = link.get();
         entries_[count++] = {.socket = link->stream.socket(), .interest = wanted(*link)};
       }
@@ -415,7 +415,8 @@ class TlsWorld {
   }
   static std::string at(const Where& where) { return "line " + std::to_string(where.line()) + ": "; }
 
-  explicit TlsWorld(const Conversation::Options& options) : talk{options}, library{talk.port()} {}
+  TlsWorld(const Conversation::Options& options, std::size_t arena_size)
+      : talk{options}, library{talk.port(), arena_size} {}
 
   Conversation talk;
   TestLibrary library;
@@ -423,6 +424,8 @@ class TlsWorld {
 
 inline constexpr tls::ServerTlsLimits world_server_limits{.sessions = 6, .handshakes = 4, .certificates = 4};
 inline constexpr tls::ClientTlsLimits world_client_limits{.sessions = 6, .handshakes = 4, .cached = 3};
+
+inline constexpr std::size_t world_arena_size = std::size_t{2} * 1024 * 1024;
 
 struct ServerWorldOptions {
   tls::ServerTlsLimits limits = world_server_limits;
@@ -435,12 +438,13 @@ struct ServerWorldOptions {
   port::Duration slice = 2ms;
   TlsEndOptions clients{};
   Conversation::Options conversation{};
+  std::size_t arena_size = world_arena_size;
 };
 
 class ServerWorld : public TlsWorld {
  public:
   explicit ServerWorld(const ServerWorldOptions& options = {})
-      : TlsWorld{options.conversation},
+      : TlsWorld{options.conversation, options.arena_size},
         memory{options.limits},
         context{{.library = *library,
                  .memory = memory.memory(),
@@ -523,12 +527,13 @@ struct ClientWorldOptions {
   const TestCertificate* own = nullptr;
   TlsEndOptions servers{.is_client = false, .own = {certificates::site}};
   Conversation::Options conversation{};
+  std::size_t arena_size = world_arena_size;
 };
 
 class ClientWorld : public TlsWorld {
  public:
   explicit ClientWorld(const ClientWorldOptions& options = {})
-      : TlsWorld{options.conversation},
+      : TlsWorld{options.conversation, options.arena_size},
         trust{options.trust},
         pins{options.pins},
         memory{options.limits},
