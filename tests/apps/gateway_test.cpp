@@ -549,6 +549,23 @@ TEST(Gateway, PassesUpgradedConnectionsThrough) {
   EXPECT_EQ(site.gateway.counters().upgraded, 1U);
 }
 
+// More arrives at once than is moved in one turn: what the last step brought must not wait for an event that nobody asked for.
+TEST(Gateway, KeepsAnUpgradedConnectionGoing) {
+  GatewaySite site{one_route};
+  RawServer& origin = site.talk.listen(8081);
+  const Upgraded pair = upgrade(site, origin);
+  const std::string body = letters(1'000'000);
+  pair.upstream.say(body);
+  EXPECT_TRUE(pair.client.want_body(body.size()) == body);
+  pair.client.say(body);
+  EXPECT_TRUE(pair.upstream.want_body(body.size()) == body);
+  pair.client.finish();
+  pair.upstream.want_closed();
+  pair.upstream.finish();
+  pair.client.want_closed();
+  site.expect_quiet();
+}
+
 TEST(Gateway, EndsUpgradedConnections) {
   GatewaySite site{"route / http://127.0.0.1:8081\noption upgrade-timeout 5s\n"};
   RawServer& origin = site.talk.listen(8081);

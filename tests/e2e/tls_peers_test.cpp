@@ -259,18 +259,19 @@ TEST_F(TlsGo, UpgradesBehindTheGateway) {
 
 // ---- testssl.sh
 
-// What is left out: its own look at the browser-facing properties of a certificate that only an authority can give. The certificate is of a
-// CA of ours (given by --add-ca) and names an address for its revocation list, which nobody asks (no --phone-out). Findings of severity
-// WARN are of testssl.sh itself: an OpenSSL without some feature, a resumption test that closes before the ticket has come.
+// All of it, about two minutes. The certificate is of a CA of ours (given by --add-ca) and names an address for its revocation list, which nobody
+// asks (no --phone-out): that is what is left out. Findings of severity WARN are about testssl.sh itself: an OpenSSL without some feature, a
+// test of resumption that closes before the ticket has come.
 TEST(TlsTestssl, FindsNothing) {
   SKIP_WITHOUT("testssl");
   App app{"httpbin", made().serve("usual")};
   const std::string findings = made().path("findings.json");
   const Finished finished =
       run("cd " + quoted(made().path("")) +
-          " && timeout 500 testssl --quiet --warnings batch --color 0 --nodns none --ip 127.0.0.1 "
-          "--openssl-timeout 10 --connect-timeout 10 --add-ca " +
-          file("ca.pem") + " --jsonfile " + quoted(findings) + " " + app.https_url("/") + " </dev/null");
+              " && timeout 420 testssl --quiet --warnings batch --color 0 --nodns none --ip 127.0.0.1 "
+              "--openssl-timeout 10 --connect-timeout 10 --add-ca " +
+              file("ca.pem") + " --jsonfile " + quoted(findings) + " " + app.https_url("/") + " </dev/null",
+          450);
   std::ifstream in{findings};
   std::string line;
   std::string object;

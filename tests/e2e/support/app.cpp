@@ -30,12 +30,12 @@ std::string program(std::string_view name) {
 
 namespace {
 
-Finished run_to_the_end(const std::vector<std::string>& command) {
+Finished run_to_the_end(const std::vector<std::string>& command, int seconds_max) {
   const int output = process::temporary_file();
   const int errors = process::temporary_file();
   const pid_t pid = process::start(command, output, errors);
   Finished finished;
-  finished.status = process::wait_for(pid);
+  finished.status = process::wait_for(pid, seconds_max);
   finished.output = process::content(output);
   finished.errors = process::content(errors);
   ::close(output);
@@ -61,14 +61,14 @@ int connect_to(int family, const SocketAddress& address) {
 
 }  // namespace
 
-Finished run(const std::string& command) {
-  return run_to_the_end({"sh", "-c", command});
+Finished run(const std::string& command, int seconds_max) {
+  return run_to_the_end({"sh", "-c", command}, seconds_max);
 }
 
 Finished run_app(std::string_view name, const std::vector<std::string>& arguments) {
   std::vector<std::string> command{program(name)};
   command.insert(command.end(), arguments.begin(), arguments.end());
-  return run_to_the_end(command);
+  return run_to_the_end(command, wait_max_s);
 }
 
 // ---- App

@@ -27,8 +27,8 @@ struct Finished {
   std::string errors;  // standard error
 };
 
-// Runs a shell command to its end.
-[[nodiscard]] Finished run(const std::string& command);
+// Runs a shell command to its end, which has to come within `seconds_max`.
+[[nodiscard]] Finished run(const std::string& command, int seconds_max = wait_max_s);
 // The path of one of our programs: program("hello").
 [[nodiscard]] std::string program(std::string_view name);
 // Runs one of our programs to its end without a shell: run_app("hello", {"--help"}).

@@ -72,12 +72,12 @@ pid_t start(const std::vector<std::string>& command, int output, int errors, con
   ::_exit(127);
 }
 
-int wait_for(pid_t pid) {
+int wait_for(pid_t pid, int seconds_max) {
   const int handle = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
   if (handle >= 0) {
     pollfd entry{.fd = handle, .events = POLLIN, .revents = 0};
-    if (::poll(&entry, 1, wait_max_s * 1000) == 0) {
-      ADD_FAILURE() << "process " << pid << " did not end in " << wait_max_s << " s";
+    if (::poll(&entry, 1, seconds_max * 1000) == 0) {
+      ADD_FAILURE() << "process " << pid << " did not end in " << seconds_max << " s";
       ::kill(pid, SIGKILL);
     }
     ::close(handle);

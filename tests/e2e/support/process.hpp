@@ -9,7 +9,7 @@
 
 namespace pollux::e2e {
 
-// No single wait of a test lasts longer; then the test fails.
+// No single wait of a test lasts longer, unless the test says so; then it fails.
 inline constexpr int wait_max_s = 30;
 
 // How to start a program besides its arguments.
@@ -30,9 +30,9 @@ namespace process {
 [[nodiscard]] pid_t start(const std::vector<std::string>& command, int output, int errors,
                           const Surroundings& surroundings = {});
 
-// Waits for the end of a process and returns its exit status as a shell would; one that takes longer than wait_max_s is killed, which
+// Waits for the end of a process and returns its exit status as a shell would; one that takes longer than `seconds_max` is killed, which
 // shows in the status.
-int wait_for(pid_t pid);
+int wait_for(pid_t pid, int seconds_max = wait_max_s);
 
 }  // namespace process
 
