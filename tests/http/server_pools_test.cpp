@@ -125,7 +125,7 @@ TEST(ServerPools, BusyConnectionsMakeTheKernelQueue) {
   Peer& newcomer = site.connect();
   newcomer.say(get_request);
   newcomer.want_nothing(5s);
-  EXPECT_EQ(site.server.counters().listener_parked, 1U);
+  EXPECT_GE(site.server.counters().listener_parked, 1U);  // over TLS in the handshakes, too
   EXPECT_EQ(site.server.counters().accepted, 2U);
   EXPECT_TRUE(waiters[0].pending.resume());
   first.want(ok_answer);
@@ -560,6 +560,14 @@ constexpr http::ServerLimits many = smaller(200, 4);
 const Conversation::Options large_network{.network = {.connections_max = 300, .backlog_max = 300},
                                           .port = {.sockets_max = 300}};
 
+// All handshakes at once would be more than mbedTLS has places for keys: the raw ends share them with the server.
+Peer& connect_one_of_many(Site<many>& site, int number) {
+  if (tls_mode() && number % 16 == 0) {
+    site.advance(0s);
+  }
+  return site.connect();
+}
+
 TEST(ServerPools, IdleConnectionsAreParked) {
   for (const bool parking : {true, false}) {
     SCOPED_TRACE(parking ? "with parking" : "without");
@@ -568,7 +576,7 @@ TEST(ServerPools, IdleConnectionsAreParked) {
     site.talk.port().set_parking(parking);
     std::vector<Peer*> peers;
     for (int i = 0; i < 200; ++i) {
-      peers.push_back(&site.connect());
+      peers.push_back(&connect_one_of_many(site, i));
     }
     site.advance(1ms);
     for (Peer* peer : peers) {
@@ -618,7 +626,7 @@ TEST(ServerPools, SilentConnectionsAreParkedAndExpire) {
   Site<many> site{{.timeouts = {.read_head = 5s}, .conversation = large_network}};
   site.add(ok_route);
   for (int i = 0; i < 200; ++i) {
-    site.connect();
+    connect_one_of_many(site, i);
   }
   site.advance(1s);
   site.advance(1s);
