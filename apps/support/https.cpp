@@ -43,6 +43,9 @@ struct Https::Files {
 Https::Https(port::LinuxPort& port, const HttpsOptions& options, const HttpsMemory& memory) noexcept
     : port_{port}, options_{options}, memory_{memory}, library_{port, memory.arena} {}
 
+// Here, so that nobody else needs the table of the context's functions.
+Https::~Https() = default;
+
 tls::Library* Https::start_library() noexcept {
   if (const auto ready = library_.start(); !ready) {
     print_line(STDERR_FILENO, "TLS cannot be set up: ", tls::describe(ready.error()));

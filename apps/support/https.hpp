@@ -122,6 +122,7 @@ class Https {
  public:
   // `options` are read by start(); both must outlive this.
   Https(port::LinuxPort& port, const HttpsOptions& options, const HttpsMemory& memory) noexcept;
+  ~Https();
   Https(const Https&) = delete;
   Https& operator=(const Https&) = delete;
 

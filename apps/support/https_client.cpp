@@ -16,6 +16,9 @@ using Problem = HttpsClientProblem;
 HttpsClient::HttpsClient(tls::Library& library, const HttpsClientMemory& memory) noexcept
     : library_{library}, memory_{memory}, trust_{memory.trust} {}
 
+// Here, so that nobody else needs the table of the context's functions.
+HttpsClient::~HttpsClient() = default;
+
 std::optional<Problem> HttpsClient::start(const HttpsClientOptions& options) noexcept {
   if (const auto ready = library_.start(); !ready) {
     return Problem{.where = Problem::Where::library, .what = tls::describe(ready.error()), .error = ready.error()};

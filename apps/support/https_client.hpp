@@ -97,6 +97,7 @@ struct HttpsClientStorage {
 class HttpsClient {
  public:
   HttpsClient(tls::Library& library, const HttpsClientMemory& memory) noexcept;
+  ~HttpsClient();
   HttpsClient(const HttpsClient&) = delete;
   HttpsClient& operator=(const HttpsClient&) = delete;
 

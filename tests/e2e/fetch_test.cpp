@@ -646,9 +646,6 @@ TEST_F(Fetch, SaysWhatWentWrong) {
   EXPECT_EQ(fetch("-s http://127.0.0.1:1/").errors, "");
   EXPECT_TRUE(fetch("-sS http://127.0.0.1:1/")
                   .errors.starts_with("pollux-fetch: (7) Failed to connect to 127.0.0.1 port 1 after "));
-  const Finished tls = fetch("-sS -k --cert x --key y https://127.0.0.1:1/");
-  EXPECT_EQ(tls.status, 1);
-  EXPECT_NE(tls.errors.find("this build has no TLS"), std::string::npos) << tls.errors;
   EXPECT_EQ(run(program("fetch")).status, 2);
   EXPECT_EQ(
       run(program("fetch") + " --nonsense h").errors,
