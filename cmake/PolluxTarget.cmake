@@ -50,5 +50,7 @@ function(pollux_program target)
   endif()
   # A server has nothing of zlib, which the client in pollux_http needs: it shall not be loaded either.
   target_link_options(${target} PRIVATE LINKER:--as-needed)
+  # mbedTLS's functions have a section each: those that nobody calls stay out (127 KB of pollux-device, 2026-11-21, size(1)).
+  target_link_options(${target} PRIVATE LINKER:--gc-sections)
   target_link_options(${target} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-static-libgcc> $<$<NOT:$<CONFIG:Debug>>:-static-libstdc++>)
 endfunction()
