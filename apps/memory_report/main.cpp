@@ -55,8 +55,8 @@ constexpr Row tls_rows[] = {
     {"arena: handshakes", ArenaNeed::server_handshake + tls_limits.client_ca_size, tls_limits.handshakes},
     {"arena: certificates", ArenaNeed::certificate + tls_limits.chain_size, tls_limits.certificates * 2U},
     {"arena: the rest",
-     tls::arena_size(tls_limits) - tls_limits.sessions * ArenaNeed::session -
-         tls_limits.handshakes * (ArenaNeed::server_handshake + tls_limits.client_ca_size) -
+     tls::arena_size(tls_limits) - tls_limits.sessions* ArenaNeed::session -
+         tls_limits.handshakes*(ArenaNeed::server_handshake + tls_limits.client_ca_size) -
          tls_limits.certificates * 2U * (ArenaNeed::certificate + tls_limits.chain_size),
      1},
     {"session objects", sizeof(tls::Session), tls_limits.sessions},
@@ -74,8 +74,8 @@ constexpr Row tls_client_rows[] = {
     {"arena: handshakes", ArenaNeed::client_handshake + 3 * tls_client_limits.peer_chain_size,
      tls_client_limits.handshakes},
     {"arena: the rest",
-     tls::arena_size(tls_client_limits) - tls_client_limits.sessions * ArenaNeed::session -
-         tls_client_limits.handshakes * (ArenaNeed::client_handshake + 3 * tls_client_limits.peer_chain_size),
+     tls::arena_size(tls_client_limits) - tls_client_limits.sessions* ArenaNeed::session -
+         tls_client_limits.handshakes*(ArenaNeed::client_handshake + 3 * tls_client_limits.peer_chain_size),
      1},
     {"session objects", sizeof(tls::Session), tls_client_limits.sessions},
     {"sessions to resume", sizeof(tls::CachedSession) + tls_client_limits.cached_size, tls_client_limits.cached},
