@@ -208,14 +208,6 @@ int verify_result(tls::Error error) noexcept {
   }
 }
 
-int verify_result(const tls::ConnectionInfo& info) noexcept {
-  if (info.verified) {
-    return 0;
-  }
-  return verify_result(info.peer.subject.view() == info.peer.issuer.view() ? tls::Error::self_signed
-                                                                           : tls::Error::unknown_authority);
-}
-
 Failure failure_from(const CallError& error, const FailureContext& context) noexcept {
   const std::string_view described = http::describe(error.cause);
   switch (error.cause) {

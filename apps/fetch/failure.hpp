@@ -9,7 +9,7 @@
 
 #include "port/time.hpp"
 #include "stack/http/call_error.hpp"
-#include "stack/tls/session.hpp"
+#include "stack/tls/error.hpp"
 
 namespace pollux::fetch {
 
@@ -85,8 +85,6 @@ struct FailureContext {
 // What -w %{ssl_verify_result} shows: OpenSSL's number (x509_vfy.h) of what is wrong with a certificate, as curl does. 0: nothing, or nothing
 // of the certificate itself, as a name that does not match.
 [[nodiscard]] int verify_result(tls::Error error) noexcept;
-// The same for a connection that was made in spite of it (-k).
-[[nodiscard]] int verify_result(const tls::ConnectionInfo& info) noexcept;
 
 [[nodiscard]] Failure failure_from(const http::CallError& error, const FailureContext& context) noexcept;
 

@@ -443,7 +443,7 @@ void Transfer::traced(const http::Trace& trace) {
     case TraceEvent::tls_done:
       report_.app_connect = since_beginning(trace.at);
       if (trace.tls != nullptr && !trace.tls->verified) {
-        report_.verify_result = verify_result(*trace.tls);
+        report_.verify_result = verify_result(trace.tls->verify_error);
       }
       break;
     case TraceEvent::got_conn:

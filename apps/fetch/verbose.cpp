@@ -72,21 +72,6 @@ void put_cipher(Paper& paper, std::string_view name) {
   paper.put("\n");
 }
 
-std::string_view describe_result(std::uint64_t result) {
-  switch (result) {
-    case 9:
-      return "certificate is not yet valid";
-    case 10:
-      return "certificate has expired";
-    case 18:
-      return "self-signed certificate";
-    case 20:
-      return "unable to get local issuer certificate";
-    default:
-      return "not verified";
-  }
-}
-
 // curl counts connections from 0.
 std::uint32_t number_of(const http::Trace& trace) {
   return trace.connection == 0 ? 0 : trace.connection - 1;
@@ -165,8 +150,8 @@ void Verbose::tls_done(const tls::ConnectionInfo& info) const {
     paper.put("*  SSL certificate verify ok.\n");
     return;
   }
-  const auto result = static_cast<std::uint64_t>(verify_result(info));
-  paper.put("*  SSL certificate verify result: ").put(describe_result(result)).put(" (").put_decimal(result);
+  const auto result = static_cast<std::uint64_t>(verify_result(info.verify_error));
+  paper.put("*  SSL certificate verify result: ").put(tls::describe(info.verify_error)).put(" (").put_decimal(result);
   paper.put("), continuing anyway.\n");
 }
 

@@ -23,6 +23,7 @@
 #include "apps/gateway/relay.hpp"
 #include "apps/gateway/tunnel.hpp"
 #include "apps/gateway/upstreams.hpp"
+#include "apps/support/https.hpp"
 #include "stack/base/list.hpp"
 #include "stack/http/router.hpp"
 #include "stack/http/transport.hpp"
@@ -76,6 +77,7 @@ struct GatewaySettings {
   GatewayMemory memory;
   std::size_t transport_connections = 0;  // how many the transport has, for the status page
   net::Callback<std::string_view> log{};  // one line: an upstream is out, or is back
+  const apps::Https* https = nullptr;     // of the server, for the status page
 };
 
 class Gateway final : public http::Router {
@@ -89,6 +91,10 @@ class Gateway final : public http::Router {
   void find(const http::RouteQuery& query, http::RouteMatch& match) const override;
 
   [[nodiscard]] const Config& config() const noexcept { return settings_.config; }
+  // nullptr: clients are not spoken to by TLS.
+  [[nodiscard]] const tls::ServerContext* server_tls() const noexcept {
+    return settings_.https != nullptr ? settings_.https->context() : nullptr;
+  }
   [[nodiscard]] const Upstreams& upstreams() const noexcept { return upstreams_; }
   [[nodiscard]] const GatewayCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] http::Transport& transport() const noexcept { return settings_.transport; }

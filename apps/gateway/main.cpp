@@ -204,7 +204,8 @@ int main(int argc, char** argv) {
                             .tunnels = tunnels,
                             .memory = gateway_storage.memory(),
                             .transport_connections = gateway::transport_limits.connections,
-                            .log = {&log_line, nullptr}}};
+                            .log = {&log_line, nullptr},
+                            .https = &https}};
   http::Server server{gateway::server_config(loop, gateway, server_storage.memory(), knobs)};
   return apps::serve(server, port, serving, https);
 }

@@ -77,6 +77,13 @@ void show_status(const Gateway& gateway, http::ResponseWriter& writer, const htt
   json.member("reused", transport.reused).member("retried", transport.retried);
   json.member("bytes_sent", transport.bytes_sent).member("bytes_received", transport.bytes_received).end_object();
 
+  if (const tls::ServerContext* tls = gateway.server_tls()) {
+    const tls::ServerTlsCounters& handshakes = tls->counters();
+    json.key("tls").begin_object();
+    json.member("handshakes", handshakes.handshakes).member("resumed", handshakes.resumed);
+    json.member("failed", handshakes.failed).member("waited", handshakes.waited);
+    json.member("plain_http", handshakes.plain_http).member("reloads", handshakes.reloads).end_object();
+  }
   if (const tls::ClientContext* tls = gateway.transport().config().tls) {
     const tls::ClientTlsCounters& handshakes = tls->counters();
     json.key("upstream_tls").begin_object();
@@ -90,6 +97,9 @@ void show_status(const Gateway& gateway, http::ResponseWriter& writer, const htt
   const http::PoolUse exchanges = request.server().exchanges();
   put_pool(json, "exchanges", exchanges.used, exchanges.used_max, exchanges.size);
   put_pool(json, "relays", gateway.relays_used(), gateway.relays_used_max(), gateway.relays_size());
+  if (const tls::ServerContext* tls = gateway.server_tls()) {
+    put_pool(json, "tls_sessions", tls->sessions_used(), tls->sessions_used_max(), tls->sessions_size());
+  }
   const http::Transport& calls = gateway.transport();
   put_pool(json, "upstream_connections", calls.connections_used(), calls.connections_used_max(),
            gateway.transport_connections());

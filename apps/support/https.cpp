@@ -230,34 +230,28 @@ bool Https::read_client_ca(tls::TrustStore& store) noexcept {
   return false;
 }
 
-// Names the flag and the file that are meant, as far as that can be told.
+// Names the flag and the file that are meant.
 void Https::explain(tls::Error error, const Files& files) noexcept {
   const auto certificates = options_.certificates.values();
   const auto keys = options_.keys.values();
-  const std::string_view what = tls::describe(error);
   for (std::size_t i = 0; i < files.count; ++i) {
-    const auto read = tls::read_certificate(library_, files.sources[i].certificate);
-    if (!read) {
-      print_line(STDERR_FILENO, "--tls-cert ", certificates[i], ": ", tls::describe(read.error()));
-      return;
+    const tls::Error found = tls::check_pair(library_, files.sources[i].certificate, files.sources[i].key);
+    switch (found) {
+      case tls::Error::none:
+        continue;
+      case tls::Error::key_syntax:
+        print_line(STDERR_FILENO, "--tls-key ", keys[i], ": ", tls::describe(found));
+        return;
+      case tls::Error::key_mismatch:
+        print_line(STDERR_FILENO, "--tls-key ", keys[i], ": is not the key of --tls-cert ", certificates[i]);
+        return;
+      default:
+        print_line(STDERR_FILENO, "--tls-cert ", certificates[i], ": ", tls::describe(found));
+        return;
     }
   }
-  // Of several keys it is not known which; all are named.
-  switch (error) {
-    case tls::Error::key_syntax:
-      for (const std::string_view key : keys) {
-        print_line(STDERR_FILENO, "--tls-key ", key, ": ", what);
-      }
-      return;
-    case tls::Error::key_mismatch:
-      for (std::size_t i = 0; i < keys.size(); ++i) {
-        print_line(STDERR_FILENO, "--tls-key ", keys[i], ": is not the key of --tls-cert ", certificates[i]);
-      }
-      return;
-    default:
-      print_line(STDERR_FILENO, "--tls-cert ", certificates.front(), ": ", what);
-      return;
-  }
+  // Each is good by itself: there are too many of them, or they are too large together.
+  print_line(STDERR_FILENO, "--tls-cert ", certificates.front(), ": ", tls::describe(error));
 }
 
 // A certificate that nobody will accept is no reason not to start: the clock may be wrong, and a client that pins looks at the key.

@@ -53,6 +53,11 @@ inline constexpr std::size_t fingerprint_text_size = 95;
 // Errors: certificate_syntax, unsupported (a key or signature that this mbedTLS does not know), no_memory.
 [[nodiscard]] port::Result<CertificateInfo, Error> read_certificate(Library& library, std::string_view text) noexcept;
 
+// Whether `key` is the key of the first certificate in `certificate`, both in PEM or DER; for programs that want to say which of several files
+// is wrong. Needs a started Library (ENSURE).
+// Errors: certificate_syntax, key_syntax, key_mismatch, unsupported, no_memory; none.
+[[nodiscard]] Error check_pair(Library& library, std::string_view certificate, std::string_view key) noexcept;
+
 // "sha256//BASE64" (curl's --pinnedpubkey writes several with ';' between them). Error: pin_syntax.
 [[nodiscard]] port::Result<Digest, Error> parse_pin(std::string_view text) noexcept;
 // The text of a pin (52 bytes).

@@ -229,6 +229,7 @@ void ClientContext::offer_cached(Session& session) noexcept {
     session.info_.peer = cached->peer;
     session.info_.has_peer = true;
     session.info_.verified = cached->verified;
+    session.info_.verify_error = cached->verify_error;
     cached->used_at = port_.now();
   } else {
     wipe(*cached);
@@ -275,6 +276,7 @@ void ClientContext::remember(Session& session) noexcept {
       cached->not_after = session.info_.peer.not_after;
       cached->peer = session.info_.peer;
       cached->verified = session.info_.verified;
+      cached->verify_error = session.info_.verify_error;
       cached->dates_checked = library_.is_clock_set();
       ++counters_.remembered;
     }
@@ -322,6 +324,7 @@ int SessionHooks::verify_client(void* object, mbedtls_x509_crt* certificate, int
     *flags |= usage_flags(*certificate, false);
     note(session, *certificate, error_of_flags(*flags, is_own_issuer(*certificate)));
     info.verified = session.error_.error == Error::none;
+    info.verify_error = session.error_.error;
     if (config.verify == Verify::insecure_none) {
       session.error_ = {};
     }

@@ -50,6 +50,7 @@ struct CachedSession {
   std::int64_t not_after = 0;  // of the peer's certificate
   CertificateInfo peer{};
   bool verified = false;
+  Error verify_error = Error::none;
   bool dates_checked = false;  // the clock was set when the certificate was looked at
 };
 struct ClientContextMemory {

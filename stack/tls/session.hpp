@@ -40,7 +40,9 @@ struct ConnectionInfo {
   bool resumed = false;       // by a ticket: no certificate was sent
   bool has_alpn = false;      // both sides named http/1.1
   bool verified = false;      // the peer's certificate was checked and is good
-  bool has_peer = false;      // `peer` is known (resumed client sessions remember it)
+  Error verify_error =
+      Error::none;  // what was wrong with it, on a connection that was made in spite of it (Verify::insecure_none)
+  bool has_peer = false;  // `peer` is known (resumed client sessions remember it)
   CertificateInfo peer{};
   ShortText<254> server_name{};  // SNI as the client sent it, in lower case
 };

@@ -262,6 +262,20 @@ Error check_key(Library& library, const mbedtls_x509_crt& certificate, const mbe
   return code == 0 ? Error::none : error_of_parse(code, Error::key_mismatch);
 }
 
+Error check_pair(Library& library, std::string_view certificate, std::string_view key) noexcept {
+  ENSURE(library.is_started());
+  mbedtls_x509_crt chain;
+  mbedtls_x509_crt_init(&chain);
+  mbedtls_pk_context own;
+  mbedtls_pk_init(&own);
+  Error error = parse_chain(certificate, chain, 1);
+  error = error == Error::none ? parse_key(library, key, own) : error;
+  error = error == Error::none ? check_key(library, chain, own) : error;
+  mbedtls_pk_free(&own);
+  mbedtls_x509_crt_free(&chain);
+  return error;
+}
+
 void read_info(const mbedtls_x509_crt& certificate, CertificateInfo& out) noexcept {
   write_name(certificate.subject, out.subject);
   write_name(certificate.issuer, out.issuer);

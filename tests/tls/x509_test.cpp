@@ -224,6 +224,16 @@ TEST_F(TlsX509, AKeyOfAnotherCertificate) {
   }
 }
 
+TEST_F(TlsX509, SaysWhatIsWrongWithAPair) {
+  const std::string_view certificate = certificates::site.certificate;
+  const std::size_t used = library_->arena_use().used;
+  EXPECT_EQ(tls::check_pair(*library_, certificate, certificates::site.key), Error::none);
+  EXPECT_EQ(tls::check_pair(*library_, certificate, certificates::site_rsa.key), Error::key_mismatch);
+  EXPECT_EQ(tls::check_pair(*library_, certificate, certificate), Error::key_syntax);
+  EXPECT_EQ(tls::check_pair(*library_, certificates::site.key, certificates::site.key), Error::certificate_syntax);
+  EXPECT_EQ(library_->arena_use().used, used);
+}
+
 TEST_F(TlsX509, NothingStaysInTheArena) {
   const std::size_t used = library_->arena_use().used;
   parse(certificates::everywhere.certificate);
