@@ -28,7 +28,7 @@ class Environment : public ::testing::Environment {
     }
   }
 };
-const ::testing::Environment* const environment = ::testing::AddGlobalTestEnvironment(new Environment);
+const ::testing::Environment* const clean_environment = ::testing::AddGlobalTestEnvironment(new Environment);
 
 Certificates& made() {
   return Certificates::get();
