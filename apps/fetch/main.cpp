@@ -192,7 +192,7 @@ int transfer_all(const Options& options) {
   TlsSetup tls{port, options};
   if (may_need_tls(options, jobs)) {
     tls.start();
-    if (options.insecure && !tls.failure()) {
+    if (options.insecure && tls.context() != nullptr) {
       warn(options,
            "-k: the certificate is not checked. Anybody can pretend to be the server, read and change everything");
     }
