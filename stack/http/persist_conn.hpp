@@ -86,6 +86,8 @@ class PersistConn {
   [[nodiscard]] bool wants_session() const noexcept;
   // Asks for it, and begins the handshake if there is one. False: none is free.
   [[nodiscard]] bool ask_session() noexcept;
+  // None was free for somebody before it: it is asked about later again.
+  void put_off_session() noexcept { asked_at_ = now(); }
   [[nodiscard]] CallStage dial_stage() const noexcept;
 
   // ---- called by Response and RoundTrip

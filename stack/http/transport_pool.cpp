@@ -364,9 +364,12 @@ void Transport::dial_failed(PersistConn& conn, const CallError& error) noexcept 
 void Transport::admit_waiting() noexcept {
   admit_soon_ = waits_for_session_ = false;
   bool is_full = false;  // even for a connection that somebody waits for
-  for (PersistConn* conn = dialing_.front(); conn != nullptr && !is_full;) {
+  for (PersistConn* conn = dialing_.front(); conn != nullptr;) {
     PersistConn* following = dialing_.next(*conn);
-    while (conn->wants_session() && !conn->ask_session()) {
+    if (is_full && conn->wants_session()) {
+      conn->put_off_session();  // or its time to ask would stay in the past, and the loop would not wait
+    }
+    while (!is_full && conn->wants_session() && !conn->ask_session()) {
       if (!evict_session(*conn)) {
         waits_for_session_ = true;
         is_full = conn->owner != nullptr;

@@ -552,6 +552,26 @@ TEST(TransportTls, IdleConnectionGivesItsSessionUp) {
 }
 
 // An idle plain connection holds none, and is left alone; so does one of the same host, which the round trip would have taken.
+TEST(TransportTls, SeveralWaitForASessionAndTheLoopWaitsToo) {
+  Https https{{.limits = {.sessions = 1, .handshakes = 1}}};
+  Caller<> caller{https.caller({.timeouts = {.tls_handshake = 10s}})};
+  RawServer& origin = caller.talk.listen(443);
+  Trip& first = caller.get("https://127.0.0.1/1");
+  Peer& busy = origin.accept();
+  static_cast<void>(busy.want_containing("GET /1"));
+  Trip& second = caller.get("https://127.0.0.1/2");
+  Trip& third = caller.get("https://127.0.0.1/3");
+  const std::uint64_t turns = caller.talk.turns();
+  caller.talk.advance(5s);
+  EXPECT_LT(caller.talk.turns() - turns, 60U);  // each is looked at once a second
+  busy.say(ok_abc);
+  caller.want(first, 200, "abc");
+  second.trip.cancel();
+  third.trip.cancel();
+  caller.want_error(second, CallCause::cancelled);
+  caller.want_error(third, CallCause::cancelled);
+}
+
 TEST(TransportTls, WaitForASessionEndsWithTheHandshakesDeadline) {
   Https https{{.limits = {.sessions = 1, .handshakes = 1}, .servers_are_plain = true}};
   Caller<> caller{https.caller({.timeouts = {.tls_handshake = 2s}})};
