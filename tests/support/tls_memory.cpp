@@ -1,7 +1,9 @@
 #include "tests/support/tls_memory.hpp"
 
 #include <cstdlib>
+#include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "tests/support/heap_guard.hpp"
 
@@ -20,12 +22,35 @@ std::uint64_t first_failure = 0;
 bool later_fail_too = false;
 std::uint64_t counted = 0;
 std::uint64_t failed = 0;
-std::uint64_t inside = 0;
+std::uint64_t taken_inside = 0;
 
 // Never destroyed: mbedTLS's objects may outlive everything else.
 std::unordered_set<void*>& blocks() {
   static auto& set = *new std::unordered_set<void*>;
   return set;
+}
+
+// Of the arena, and as the how manieth each was taken.
+std::unordered_map<void*, std::uint64_t>& inside() {
+  static auto& map = *new std::unordered_map<void*, std::uint64_t>;
+  return map;
+}
+
+void* take_inside(std::size_t count, std::size_t size) {
+  void* const block = __real_mbedtls_calloc(count, size);
+  if (block != nullptr) {
+    const heap_guard::Allowed for_the_books;
+    inside().emplace(block, ++taken_inside);
+  }
+  return block;
+}
+
+void free_inside(void* block) {
+  {
+    const heap_guard::Allowed for_the_books;
+    inside().erase(block);
+  }
+  __real_mbedtls_free(block);
 }
 
 bool fails() noexcept {
@@ -58,16 +83,28 @@ std::uint64_t failures() noexcept {
   return failed;
 }
 std::uint64_t blocks_inside() noexcept {
-  return inside;
+  return inside().size();
+}
+std::uint64_t taken() noexcept {
+  return taken_inside;
+}
+std::uint64_t free_lost(std::uint64_t taken) noexcept {
+  std::vector<void*> lost;
+  for (const auto& [block, number] : inside()) {
+    if (number > taken) {
+      lost.push_back(block);
+    }
+  }
+  for (void* const block : lost) {
+    free_inside(block);
+  }
+  return lost.size();
 }
 void* take(std::size_t size) noexcept {
-  void* const block = __real_mbedtls_calloc(1, size);
-  inside += block != nullptr ? 1 : 0;
-  return block;
+  return take_inside(1, size);
 }
 void give(void* block) noexcept {
-  --inside;
-  __real_mbedtls_free(block);
+  free_inside(block);
 }
 std::uint64_t blocks_outside() noexcept {
   return blocks().size();
@@ -79,9 +116,7 @@ using namespace pollux::test::tls_memory;
 
 void* __wrap_mbedtls_calloc(std::size_t count, std::size_t size) {
   if (outside_depth == 0) {
-    void* const block = fails() ? nullptr : __real_mbedtls_calloc(count, size);
-    inside += block != nullptr ? 1 : 0;
-    return block;
+    return fails() ? nullptr : take_inside(count, size);
   }
   const pollux::heap_guard::Allowed for_the_raw_end;
   void* const block = std::calloc(count, size);
@@ -101,6 +136,5 @@ void __wrap_mbedtls_free(void* block) {
     std::free(block);
     return;
   }
-  --inside;
-  __real_mbedtls_free(block);
+  free_inside(block);
 }

@@ -28,6 +28,9 @@ void fail(std::uint64_t first, bool and_later = false) noexcept;
 // Since fail() was called last: allocations from the arena, and how many of them were made to fail.
 [[nodiscard]] std::uint64_t allocations() noexcept;
 [[nodiscard]] std::uint64_t failures() noexcept;
+// Frees every block of the arena that was taken after the first `taken` ones and is still held: what mbedTLS has lost. Returns how many.
+std::uint64_t free_lost(std::uint64_t taken) noexcept;
+[[nodiscard]] std::uint64_t taken() noexcept;  // blocks ever taken from the arena
 // A block of the arena in the hands of a test; nullptr: it has none.
 [[nodiscard]] void* take(std::size_t size) noexcept;
 void give(void* block) noexcept;
