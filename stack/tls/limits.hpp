@@ -12,7 +12,7 @@ struct ServerTlsLimits {
   std::uint16_t reserved = 0;      // of both, how many only owner listeners use
   std::uint16_t certificates = 2;  // chains, chosen by name and key type; each is there twice during a reload
   std::size_t chain_size = 8192;   // bytes of DER of one chain with its key
-  std::size_t client_ca_size = 8192;  // bytes of DER of the client CAs; 0: client certificates are never asked for
+  std::size_t client_ca_size = 8192;  // bytes of DER of the client CAs; 0 for servers that ask for no certificates
 };
 
 struct ClientTlsLimits {
@@ -20,7 +20,7 @@ struct ClientTlsLimits {
   std::uint16_t handshakes = 4;         // of those, in the handshake at the same time
   std::uint16_t cached = 8;             // sessions remembered for resumption, one per host
   std::size_t cached_size = 2048;       // bytes of one; a larger session is not remembered
-  std::size_t peer_chain_size = 16384;  // bytes of DER of the longest chain that is taken
+  std::size_t peer_chain_size = 16384;  // bytes of DER of a peer's chain; mbedTLS takes no longer one than this default
 };
 
 // Bytes of arena, measured with mbedTLS 3.6.6 on x86-64 (the largest of our targets), rounded up; tests/tls/arena_test holds them.
