@@ -102,7 +102,8 @@ struct HttpsStorage {
     tls::ServerTlsLimits used = limits;
     used.sessions = static_cast<std::uint16_t>(sessions_max < limits.sessions ? sessions_max : limits.sessions);
     used.handshakes = used.handshakes < used.sessions ? used.handshakes : used.sessions;
-    return {.arena = arena.memory(),
+    // No more of the arena than that: mbedTLS clears all of what it is given, which would touch every page.
+    return {.arena = arena.memory().first(tls::arena_size(used) + more_arena),
             .limits = used,
             .make_sessions = &make_sessions,
             .sessions = sessions.data(),

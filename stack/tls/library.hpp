@@ -41,6 +41,7 @@ class Library {
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
 
+  // Clears the arena, so that every page of it is touched: give no more than is needed.
   // Errors: no_memory, no_random. Calling it again does nothing.
   [[nodiscard]] port::Result<void, Error> start() noexcept;
   [[nodiscard]] bool is_started() const noexcept { return started_; }
