@@ -65,7 +65,7 @@ Gateway::~Gateway() {
 }
 
 Relay& Gateway::relay(std::size_t index) const noexcept {
-  return *std::launder(reinterpret_cast<Relay*>(settings_.memory.relays.data() + index * sizeof(Relay)));
+  return *std::launder(static_cast<Relay*>(static_cast<void*>(settings_.memory.relays.data() + index * sizeof(Relay))));
 }
 
 void Gateway::give_back(Relay& relay) noexcept {

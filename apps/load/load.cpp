@@ -108,7 +108,7 @@ Load::~Load() {
 }
 
 Worker& Load::worker(std::size_t index) noexcept {
-  return *std::launder(reinterpret_cast<Worker*>(storage_.workers.data() + index * sizeof(Worker)));
+  return *std::launder(static_cast<Worker*>(static_cast<void*>(storage_.workers.data() + index * sizeof(Worker))));
 }
 
 void Load::start(net::Callback<> done) noexcept {

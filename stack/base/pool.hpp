@@ -94,7 +94,7 @@ class Pool {
     unpoison(slot);
     if constexpr (lifetime == Lifetime::resident) {
       static_assert(sizeof...(Args) == 0, "a resident object is there already");
-      return std::launder(reinterpret_cast<T*>(slot.bytes));
+      return object_in(slot);
     } else {
       return ::new (static_cast<void*>(slot.bytes)) T(static_cast<Args&&>(args)...);
     }
@@ -132,13 +132,13 @@ class Pool {
     if (slot.next_free != in_use || slot.generation != handle.generation) {
       return nullptr;
     }
-    return std::launder(reinterpret_cast<T*>(slot.bytes));
+    return object_in(slot);
   }
   // The object in slot `index` if it is in use.
   [[nodiscard]] T* at(std::uint32_t index) const noexcept {
     ENSURE(index < slots_.size());
     Slot& slot = slots_[index];
-    return slot.next_free == in_use ? std::launder(reinterpret_cast<T*>(slot.bytes)) : nullptr;
+    return slot.next_free == in_use ? object_in(slot) : nullptr;
   }
 
   [[nodiscard]] std::size_t size() const noexcept {
@@ -171,8 +171,12 @@ class Pool {
     }
   }
 
+  // By way of void*: `bytes` is aligned as T is, which GCC of a 32-bit machine does not see (-Wcast-align).
+  [[nodiscard]] static T* object_in(Slot& slot) noexcept {
+    return std::launder(static_cast<T*>(static_cast<void*>(slot.bytes)));
+  }
   [[nodiscard]] Slot& slot_of(const T& object) const noexcept {
-    auto* slot = const_cast<Slot*>(reinterpret_cast<const Slot*>(&object));  // bytes is the first member
+    auto* slot = static_cast<Slot*>(const_cast<void*>(static_cast<const void*>(&object)));  // bytes is the first member
     ENSURE(slot >= slots_.data());
     ENSURE(slot < slots_.data() + slots_.size());
     return *slot;

@@ -222,7 +222,7 @@ void PersistConn::connected() noexcept {
 
 ProxyTunnel& PersistConn::tunnel() noexcept {
   ENSURE(tunnelled_);
-  return *std::launder(reinterpret_cast<ProxyTunnel*>(in_memory_.data()));
+  return *std::launder(static_cast<ProxyTunnel*>(static_cast<void*>(in_memory_.data())));
 }
 
 void PersistConn::end_tunnel() noexcept {

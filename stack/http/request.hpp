@@ -149,7 +149,7 @@ class Request {
       state_made_ = true;
       return *::new (static_cast<void*>(state_.data())) T{};
     }
-    return *std::launder(reinterpret_cast<T*>(state_.data()));
+    return *std::launder(static_cast<T*>(static_cast<void*>(state_.data())));
   }
   // The right to answer later; return Next::wait after it.
   [[nodiscard]] Deferred defer() noexcept;

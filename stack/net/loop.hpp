@@ -144,7 +144,7 @@ struct LoopStorage {
   std::array<std::uint32_t, sockets_max> tokens{};
   std::array<port::ParkedEvent, 64> parked{};
   [[nodiscard]] LoopMemory memory() noexcept {
-    auto* first = reinterpret_cast<port::PollEntry*>(entries.data());
+    auto* first = static_cast<port::PollEntry*>(static_cast<void*>(entries.data()));
     for (std::size_t i = 0; i < entry_count; ++i) {
       ::new (static_cast<void*>(first + i)) port::PollEntry{};
     }
