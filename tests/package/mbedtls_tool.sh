@@ -24,6 +24,7 @@ expect 0 "Usage: toolchains/mbedtls" --help
 expect 2 "--nonsense: unknown option" --nonsense
 expect 2 "--output: needs a value" --output
 expect 2 "--archive: needs a value" --archive ''
+expect 2 "--build: needs a value" --build
 
 echo text >others/file
 expect 1 "was not made by this script" --output others
@@ -46,6 +47,7 @@ expect 1 "the source did not come" --output done
 [ -f done/.pollux-version ] || { echo "the older source is gone"; failed=1; }
 echo "$version" >done/.pollux-version
 expect 0 "" --output done
+expect 1 "amiga: cannot be configured" --output done --build amiga
 for left in new.new.* done.new.* others.new.*; do
   [ ! -e "$left" ] || { echo "left behind: $left"; failed=1; }
 done
