@@ -1,11 +1,12 @@
 # What `cmake --install` puts where, and how others find it: find_package(pollux CONFIG), also in the build tree, and pkg-config.
 #
 #   include/pollux/{port,stack,board}/...   headers; include them as "stack/http/server.hpp"
-#   lib/libpollux_*.a                       the libraries; libpollux_mbedtls.a is our own build of mbedTLS
+#   lib/libpollux_*.a                       the libraries (on Debian lib/TRIPLET/...); libpollux_mbedtls.a is our own build of mbedTLS
 #   lib/cmake/pollux/                       pollux::port, pollux::linux_port, pollux::wire, pollux::tls, pollux::http, pollux::server ...
 #   lib/pkgconfig/pollux.pc                 the same as pollux::server; pollux-testing.pc adds the simulator
 #
-# Install component `development` is the library, `testing` the ports that tests use (sim, fault), `programs` the apps.
+# Install component `development` is the library, `testing` the ports that tests use (sim, fault), `programs` the apps, `device`
+# pollux-device with what starts it. Debian packages are made of them: cmake/PolluxPackages.cmake.
 include(CMakePackageConfigHelpers)
 
 set(pollux_config_dir "${CMAKE_INSTALL_LIBDIR}/cmake/pollux")
@@ -40,6 +41,10 @@ install(
   PATTERN "*.hpp"
   PATTERN "port/sim" EXCLUDE
   PATTERN "port/fault" EXCLUDE
+  # Folders without headers.
+  PATTERN "board/init" EXCLUDE
+  PATTERN "board/systemd" EXCLUDE
+  PATTERN "board/*/boot" EXCLUDE
   # Inside stack/tls only: they include mbedTLS's headers, which are not ours to install.
   PATTERN "stack/tls/mbedtls.hpp" EXCLUDE
   PATTERN "stack/tls/session_hooks.hpp" EXCLUDE
@@ -53,7 +58,7 @@ install(
 install(FILES "${POLLUX_ROOT}/LICENSE" "${POLLUX_ROOT}/README.md" DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development)
 if(POLLUX_TLS AND POLLUX_MBEDTLS_OURS)
   # Its code is in our libraries and programs. (A source tree of one's own may have it elsewhere.)
-  foreach(component development programs)
+  foreach(component development programs device)
     install(FILES "${POLLUX_MBEDTLS_SOURCE}/LICENSE" DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME LICENSE.mbedtls
             COMPONENT ${component} OPTIONAL)
   endforeach()
