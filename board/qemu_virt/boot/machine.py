@@ -1,0 +1,341 @@
+"""The machines, and a guest: one of them running below QEMU, with ways to it that do not go through pollux.
+
+The serial line leads to guest/agent, a shell in the guest; QMP to QEMU itself, which can pull the network and look at the pins.
+"""
+import dataclasses
+import json
+import pathlib
+import re
+import select
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+from initramfs import Initramfs
+
+HERE = pathlib.Path(__file__).resolve().parent
+MEBIBYTE = 1 << 20
+
+# Of the board that QEMU calls virt, with board.dts beside it.
+VIRT_MODULES = ("virtio_mmio", "virtio_net", "virtio_blk", "crc32c_generic", "ext4", "leds_gpio", "ledtrig_timer")
+VIRT_DEVICES = ("-device", "virtio-net-device,netdev=net0", "-device", "virtio-blk-device,drive=disk0")
+VIRT_GPIO = ("relay=9030000.pl061:1:out", "button=9030000.pl061:3:in")
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    preset: str  # builds its programs
+    qemu: str
+    arguments: tuple
+    memory: int  # MiB
+    suite: str  # the Debian release that the kernel and busybox are from
+    arch: str  # and its name of the architecture
+    kernel: str  # the package, as toolchains/unpack wants it
+    modules: tuple
+    serial: str  # the guest's name of the line the agent is on
+    model: str  # what the guest's device tree calls the machine
+    command_line: str = ""
+    interface: str = "eth0"
+    network: tuple = ()  # QEMU arguments
+    dtb: str = ""  # of the kernel package; empty: board.dts
+    is_serial_second: bool = False
+    watchdog: str = ""  # DEVICE:SECONDS
+    gpio: tuple = ()  # NAME=CHIP:LINE:DIRECTION
+    boot_deadline: int = 60  # seconds; many times what it takes
+    has_disk: bool = True
+    gpio_data: int = 0  # physical address of the PL061 that board.dts describes
+    hello_resident_max: int = 0  # bytes of pollux-hello besides its pools and arena; 0: only said
+
+
+MACHINES = {
+    "virt64": Machine(
+        preset="aarch64-musl",
+        qemu="qemu-system-aarch64",
+        arguments=("-M", "virt", "-cpu", "cortex-a53"),
+        memory=64,
+        suite="bookworm",
+        arch="arm64",
+        kernel="linux-image-[0-9]*[0-9]-arm64",
+        modules=VIRT_MODULES + ("i6300esb",),
+        serial="ttyAMA0",
+        model="linux,dummy-virt",
+        network=VIRT_DEVICES + ("-device", "i6300esb", "-watchdog-action", "reset"),
+        watchdog="/dev/watchdog0:4",
+        gpio=VIRT_GPIO,
+        gpio_data=0x9030000,
+    ),
+    "virt32": Machine(
+        preset="armhf-musl",
+        qemu="qemu-system-arm",
+        # A kernel without LPAE does not reach what lies above 4 GiB.
+        arguments=("-M", "virt,highmem=off", "-cpu", "cortex-a7"),
+        memory=64,
+        suite="bookworm",
+        arch="armhf",
+        kernel="linux-image-[0-9]*[0-9]-armmp",
+        modules=VIRT_MODULES + ("softdog",),  # this kernel has no driver of QEMU's watchdog
+        serial="ttyAMA0",
+        model="linux,dummy-virt",
+        network=VIRT_DEVICES,
+        watchdog="/dev/watchdog0:4",
+        gpio=VIRT_GPIO,
+        gpio_data=0x9030000,
+        hello_resident_max=200 * 1024,
+    ),
+}
+
+
+class GuestFailure(Exception):
+    pass
+
+
+class Guest:
+    """One running machine. A context manager: what it started ends with it."""
+
+    def __init__(self, machine, name, kernel, programs, ports=None, log=None):
+        """`ports`: guest's TCP port -> port of loopback, 0: any. `log`: where all goes that the serial line says."""
+        self.machine = machine
+        self.name = name
+        self.ports = dict(ports or {80: 0, 443: 0})
+        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="pollux-boot-"))
+        self._log = pathlib.Path(log or self._folder / "console.log")
+        self._kernel = kernel
+        self._programs = programs
+        self._process = None
+        self._marks = 0
+        self._serial_text = b""
+        self._events = []
+        self._sockets = []
+
+    def __enter__(self):
+        try:
+            self._start()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._end()
+
+    # --- the ways in ---
+
+    def run(self, command, deadline=20):
+        """Runs a line of shell in the guest. What it wrote; GuestFailure if its status is not 0."""
+        status, text = self.run_any(command, deadline)
+        if status != 0:
+            raise GuestFailure(f"in the guest: {command}: status {status}: {text.strip()}")
+        return text
+
+    def run_any(self, command, deadline=20):
+        self._marks += 1
+        mark = f"mark-{self._marks}"
+        self._serial.sendall(f"{mark} {command}\n".encode())
+        match = self._read_serial(rb"(?s)\A(.*)\n%s (\d+)\n" % mark.encode(), deadline)
+        return int(match.group(2)), match.group(1).decode(errors="replace")
+
+    def qmp(self, command, **arguments):
+        """A command of QEMU's own (qemu-qmp-ref(7))."""
+        self._qmp.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+        while True:
+            answer = self._read_qmp(10)
+            if "return" in answer:
+                return answer["return"]
+            if "error" in answer:
+                raise GuestFailure(f"QEMU: {command}: {answer['error']['desc']}")
+
+    def monitor(self, line):
+        return self.qmp("human-monitor-command", **{"command-line": line})
+
+    def wait_for_event(self, name, deadline):
+        """Waits until QEMU has told of this; events from before this call count."""
+        end = time.monotonic() + deadline
+        while True:
+            for event in self._events:
+                if event["event"] == name:
+                    self._events.remove(event)
+                    return event
+            self._read_qmp(end - time.monotonic())
+
+    def pin(self, line):
+        """The level of a line of the GPIO controller, as the hardware has it: PL061's data register, address bits 2 to 9 its mask."""
+        answer = self.monitor(f"xp /1wx {self.machine.gpio_data + (4 << line):#x}")
+        return 1 if int(answer.split(":")[1], 16) else 0
+
+    def wait(self):
+        """Until the machine is switched off."""
+        self._process.wait()
+
+    def wait_for_agent(self, deadline=None):
+        self._read_serial(rb"pollux agent ready\r?\n", deadline or self.machine.boot_deadline)
+
+    def is_running(self):
+        return self._process is not None and self._process.poll() is None
+
+    def last_words(self, lines=40):
+        text = self._log.read_text(errors="replace") if self._log.exists() else ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    # --- how it is made ---
+
+    def _start(self):
+        machine = self.machine
+        initrd = self._folder / "initrd"
+        initrd.write_bytes(self._initramfs())
+        self.command = ["setpriv", "--pdeathsig", "KILL", "--", machine.qemu, *machine.arguments]
+        self.command += ["-m", str(machine.memory), "-nodefaults", "-display", "none", "-no-user-config"]
+        self.command += ["-kernel", str(_only(self._kernel, "boot/vmlinuz-*")), "-initrd", str(initrd)]
+        self.command += ["-dtb", str(self._device_tree())]
+        self.command += ["-append", f"console={machine.serial} panic=-1 quiet {machine.command_line}".strip()]
+        # The serial line: every board has its own idea of which of them a shell can have.
+        serial_path = self._folder / "serial"
+        self.command += ["-chardev", f"socket,id=serial,path={serial_path},server=on,wait=on,logfile={self._log}"]
+        self.command += (["-serial", "null"] if machine.is_serial_second else []) + ["-serial", "chardev:serial"]
+        qmp_path = self._folder / "qmp"
+        self.command += ["-qmp", f"unix:{qmp_path},server=on,wait=on"]
+        forwards = "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in self.ports.items())
+        self.command += ["-netdev", f"user,id=net0,restrict=on{forwards}", *machine.network]
+        if machine.has_disk:
+            disk = self._folder / "disk"
+            with open(disk, "wb") as file:
+                file.truncate(512 * MEBIBYTE)  # sparse: it takes what is written to it
+            subprocess.run(["/sbin/mkfs.ext4", "-q", "-m", "0", str(disk)], check=True)
+            self.command += ["-drive", f"id=disk0,if=none,format=raw,cache=unsafe,file={disk}"]
+        with open(self._folder / "qemu.log", "wb") as errors:
+            self._process = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, start_new_session=True
+            )
+        self.started = time.monotonic()
+        self._serial = self._connect(serial_path)
+        self._qmp = self._connect(qmp_path)
+        self._qmp_text = b""
+        self._read_qmp(10)  # the greeting
+        self.qmp("qmp_capabilities")
+        if 0 in self.ports.values():
+            for line in self.monitor("info usernet").splitlines():
+                match = re.search(r"HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+(\d+)", line)
+                if match:
+                    self.ports[int(match.group(2))] = int(match.group(1))
+
+    def _initramfs(self):
+        machine = self.machine
+        archive = Initramfs()
+        archive.file("bin/busybox", _only(self._kernel, "bin/busybox").read_bytes(), 0o755)
+        for path in ("sbin/init", "init", "bin/sh"):
+            archive.link(path, "/bin/busybox")
+        for applet in APPLETS:
+            archive.link(f"bin/{applet}", "busybox")
+        for program in ("pollux-device", "pollux-hello"):
+            archive.file(f"bin/{program}", (self._programs / program).read_bytes(), 0o755)
+        for name in ("rcS", "serve", "agent"):
+            archive.file(f"etc/{name}", (HERE / "guest" / name).read_bytes(), 0o755)
+        inittab = [
+            "::sysinit:/etc/rcS",
+            # Not on the console, whose modes init would set anew whenever one of them starts, below the agent.
+            "null::respawn:/etc/serve http",
+            "null::respawn:/etc/serve https",
+            f"{machine.serial}::respawn:/etc/agent",
+        ]
+        archive.file("etc/inittab", "".join(line + "\n" for line in inittab).encode())
+        facts = {
+            "HOSTNAME": f"pollux-{self.name}",
+            "INTERFACE": machine.interface,
+            "DISK": "/dev/vda" if machine.has_disk else "",
+            "GPIO_OPTIONS": " ".join(f"--gpio {line}" for line in machine.gpio),
+            "WATCHDOG_OPTIONS": f"--watchdog {machine.watchdog}" if machine.watchdog else "",
+        }
+        archive.file("etc/machine", "".join(f"{name}='{value}'\n" for name, value in facts.items()).encode())
+        archive.modules(self._kernel, machine.modules)
+        return archive.data()
+
+    def _device_tree(self):
+        machine = self.machine
+        if machine.dtb:
+            return _only(self._kernel, f"usr/lib/linux-image-*/{machine.dtb}")
+        dumped = self._folder / "machine.dtb"
+        # New each time: it has the seed of the guest's random numbers.
+        subprocess.run(
+            [machine.qemu, machine.arguments[0], f"{machine.arguments[1]},dumpdtb={dumped}", *machine.arguments[2:]]
+            + ["-m", str(machine.memory), "-nodefaults", "-display", "none"],
+            check=True,
+            stderr=subprocess.DEVNULL,
+        )
+        dtc = ["dtc", "-q", "-i", str(self._folder)]
+        subprocess.run([*dtc, "-I", "dtb", "-O", "dts", "-o", self._folder / "machine.dts", dumped], check=True)
+        subprocess.run([*dtc, "-I", "dts", "-O", "dtb", "-o", self._folder / "board.dtb", HERE / "board.dts"], check=True)
+        return self._folder / "board.dtb"
+
+    def _connect(self, path):
+        end = time.monotonic() + 10
+        connection = socket.socket(socket.AF_UNIX)
+        self._sockets.append(connection)
+        while True:
+            try:
+                connection.connect(str(path))
+                return connection
+            except OSError:
+                if not self.is_running() or time.monotonic() > end:
+                    raise GuestFailure(f"QEMU did not start: {self._qemu_words()}") from None
+                time.sleep(0.01)
+
+    def _qemu_words(self):
+        path = self._folder / "qemu.log"
+        return path.read_text(errors="replace").strip() if path.exists() else ""
+
+    def _read(self, connection, deadline):
+        if not select.select([connection], [], [], max(deadline, 0))[0]:
+            return None
+        data = connection.recv(65536)
+        if not data:
+            raise GuestFailure(f"the machine is gone: {self._qemu_words()}")
+        return data
+
+    def _read_serial(self, pattern, deadline):
+        end = time.monotonic() + deadline
+        while True:
+            match = re.search(pattern, self._serial_text)
+            if match:
+                self._serial_text = self._serial_text[match.end() :]
+                return match
+            data = self._read(self._serial, end - time.monotonic())
+            if data is None:
+                raise GuestFailure(f"the guest said nothing for {deadline} s, but: {self._serial_text[-500:]!r}")
+            self._serial_text += data
+
+    def _read_qmp(self, deadline):
+        end = time.monotonic() + deadline
+        while b"\n" not in self._qmp_text:
+            data = self._read(self._qmp, end - time.monotonic())
+            if data is None:
+                raise GuestFailure("QEMU did not tell in time what was waited for")
+            self._qmp_text += data
+        line, _, self._qmp_text = self._qmp_text.partition(b"\n")
+        answer = json.loads(line)
+        if "event" in answer:
+            self._events.append(answer)
+        return answer
+
+    def _end(self):
+        if self.is_running():
+            self._process.kill()
+            self._process.wait()
+        for connection in self._sockets:
+            connection.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+# The commands of busybox that the guest's scripts and the checks use; there is no folder full of links.
+APPLETS = (
+    "awk base64 cat chmod cut date dd df dmesg echo env free grep head hostname hwclock ifconfig insmod ip kill killall"
+    " ls lsmod mkdir mount mv nc netstat od pidof ping poweroff ps reboot rm route sed sha256sum sleep sort stat stty sync"
+    " tail top true umount uname uptime usleep wc wget"
+).split()
+
+
+def _only(folder, pattern):
+    found = sorted(folder.glob(pattern))
+    if not found:
+        raise GuestFailure(f"{folder}: there is no {pattern}")
+    return found[-1]
