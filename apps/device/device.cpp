@@ -1,5 +1,8 @@
 #include "apps/device/device.hpp"
 
+#include <errno.h>
+
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -30,6 +33,21 @@ void answer_led_error(http::ResponseWriter& writer, LedError error) noexcept {
       break;
   }
   answer_error(writer, 500, "the LED could not be switched");
+}
+
+// What people call a LED; empty if the board does not name it.
+std::string_view find_label(std::span<const board::Led> leds, std::string_view name) noexcept {
+  const auto found = std::find_if(leds.begin(), leds.end(), [name](const board::Led& led) { return led.name == name; });
+  return found == leds.end() ? std::string_view{} : found->label;
+}
+
+// Why a line could not be read or switched just now, although it is held.
+void answer_line_error(http::ResponseWriter& writer, int number) noexcept {
+  if (number == EPERM || number == EACCES) {
+    answer_error(writer, 403, "this program may not switch the line");
+    return;
+  }
+  answer_error(writer, 500, "the GPIO chip refused");
 }
 
 // True, and it has been answered, if another site's page asks.
@@ -64,8 +82,15 @@ void Device::health(http::ResponseWriter& writer, http::Request&) noexcept {
 
 void Device::status(http::ResponseWriter& writer, http::Request& request) noexcept {
   read_board_info(config_.roots, info_);
+  // The processor's temperature first: it is the one people look for.
+  const auto is_main = [this](const Temperature& one) { return one.name.view() == config_.board->thermal_zone; };
+  const auto main = std::find_if(info_.temperatures.begin(), info_.temperatures.end(), is_main);
+  if (main != info_.temperatures.end()) {
+    std::rotate(info_.temperatures.begin(), main, main + 1);
+  }
   const port::WallTime now = request.loop().port().wall_clock();
-  answer_json(writer, 200, [this, now](apps::JsonWriter& json) { write_status(json, info_, now); });
+  const BoardFacts known{.board = config_.board, .watchdog = config_.watchdog};
+  answer_json(writer, 200, [this, now, &known](apps::JsonWriter& json) { write_status(json, info_, known, now); });
 }
 
 ServerFacts Device::facts(const http::Request& request) const noexcept {
@@ -104,9 +129,16 @@ void Device::metrics(http::ResponseWriter& writer, http::Request& request) noexc
 void Device::list_leds(http::ResponseWriter& writer, http::Request&) noexcept {
   answer_json(writer, 200, [this](apps::JsonWriter& json) {
     json.begin_object().key("leds").begin_array();
+    // Those the board names come first, in its order.
+    for (const board::Led& known : config_.board->leds) {
+      if (const auto led = leds().find(known.name)) {
+        write_led(json, *led);
+      }
+    }
     if (const auto names = leds().names()) {
       for (const Name& name : *names) {
-        if (const auto led = leds().find(name.view())) {
+        const auto led = find_label(config_.board->leds, name.view()).empty() ? leds().find(name.view()) : std::nullopt;
+        if (led) {
           write_led(json, *led);
         }
       }
@@ -115,8 +147,12 @@ void Device::list_leds(http::ResponseWriter& writer, http::Request&) noexcept {
   });
 }
 
+void Device::write_led(apps::JsonWriter& json, const Led& led) const noexcept {
+  device::write_led(json, led, find_label(config_.board->leds, led.name.view()));
+}
+
 void Device::answer_led(http::ResponseWriter& writer, const Led& led) noexcept {
-  answer_json(writer, 200, [&led](apps::JsonWriter& json) { write_led(json, led); });
+  answer_json(writer, 200, [this, &led](apps::JsonWriter& json) { write_led(json, led); });
 }
 
 void Device::get_led(http::ResponseWriter& writer, http::Request& request) noexcept {
@@ -160,6 +196,67 @@ void Device::put_led(http::ResponseWriter& writer, http::Request& request) noexc
     return;
   }
   answer_led(writer, *after);
+}
+
+// ---- GPIO
+
+void Device::write_line(apps::JsonWriter& json, const GpioLine& line) const noexcept {
+  write_gpio(json, line, line.descriptor >= 0 ? config_.gpio->get(line) : -1);
+}
+
+void Device::list_gpio(http::ResponseWriter& writer, http::Request&) noexcept {
+  answer_json(writer, 200, [this](apps::JsonWriter& json) {
+    json.begin_object().key("lines").begin_array();
+    if (config_.gpio != nullptr) {
+      for (const GpioLine& line : config_.gpio->lines()) {
+        write_line(json, line);
+      }
+    }
+    json.end_array().end_object();
+  });
+}
+
+const GpioLine* Device::find_line(http::ResponseWriter& writer, const http::Request& request) const noexcept {
+  const GpioLine* line = config_.gpio == nullptr ? nullptr : config_.gpio->find(request.path_value("name"));
+  if (line == nullptr) {
+    answer_error(writer, 404, "there is no line of that name; GET /api/v1/gpio has them all");
+  }
+  return line;
+}
+
+void Device::get_gpio(http::ResponseWriter& writer, http::Request& request) noexcept {
+  if (const GpioLine* line = find_line(writer, request)) {
+    answer_json(writer, 200, [this, line](apps::JsonWriter& json) { write_line(json, *line); });
+  }
+}
+
+void Device::put_gpio(http::ResponseWriter& writer, http::Request& request) noexcept {
+  if (refuse_cross_site(writer, request)) {
+    return;
+  }
+  const GpioLine* line = find_line(writer, request);
+  if (line == nullptr) {
+    return;
+  }
+  if (line->descriptor < 0) {
+    answer_error(writer, 409, describe(line->fault));
+    return;
+  }
+  if (line->claim != board::Claim::output) {
+    answer_error(writer, 409, "this line is an input");
+    return;
+  }
+  std::uint64_t value = 0;
+  std::array members{apps::JsonMember::integer("value", value, {.min = 0, .max = 1}).required()};
+  if (const auto error = apps::read_json_object(request.body(), members)) {
+    answer_json(writer, 400, [&error](apps::JsonWriter& json) { write_error(json, *error); });
+    return;
+  }
+  if (const int result = config_.gpio->set(*line, value != 0); result < 0) {
+    answer_line_error(writer, -result);
+    return;
+  }
+  answer_json(writer, 200, [this, line](apps::JsonWriter& json) { write_line(json, *line); });
 }
 
 }  // namespace pollux::device

@@ -17,9 +17,12 @@
 #include "apps/device/dashboard.hpp"
 #include "apps/device/device_json.hpp"
 #include "apps/device/firmware.hpp"
+#include "apps/device/gpio.hpp"
 #include "apps/device/leds.hpp"
+#include "apps/device/watchdog.hpp"
 #include "apps/support/https.hpp"
 #include "apps/support/json.hpp"
+#include "board/facts.hpp"
 #include "port/time.hpp"
 #include "stack/http/handler.hpp"
 #include "stack/http/request.hpp"
@@ -28,6 +31,9 @@
 
 namespace pollux::device {
 
+// Nothing is known but what the kernel shows.
+inline constexpr board::Facts unknown_board{.name = "unknown", .title = "a Linux machine"};
+
 struct DeviceConfig {
   BoardRoots roots{};
   std::string_view data{};        // directory for firmware, NUL-terminated; empty: uploads are answered 503
@@ -35,6 +41,9 @@ struct DeviceConfig {
   std::size_t loop_memory = 0;
   std::size_t tls_memory = 0;
   const apps::Https* https = nullptr;  // nullptr: there is none
+  const board::Facts* board = &unknown_board;
+  const Gpio* gpio = nullptr;                  // nullptr: there are no lines
+  const HardwareWatchdog* watchdog = nullptr;  // nullptr: none is fed
   port::Time started{};
 };
 
@@ -54,6 +63,9 @@ class Device {
   void list_leds(http::ResponseWriter& writer, http::Request& request) noexcept;
   void get_led(http::ResponseWriter& writer, http::Request& request) noexcept;
   void put_led(http::ResponseWriter& writer, http::Request& request) noexcept;
+  void list_gpio(http::ResponseWriter& writer, http::Request& request) noexcept;
+  void get_gpio(http::ResponseWriter& writer, http::Request& request) noexcept;
+  void put_gpio(http::ResponseWriter& writer, http::Request& request) noexcept;
   void get_firmware(http::ResponseWriter& writer, http::Request& request) noexcept;
   http::Next put_firmware(http::ResponseWriter& writer, http::Request& request) noexcept;
 
@@ -64,7 +76,11 @@ class Device {
   void answer_json(http::ResponseWriter& writer, int status, Write write) noexcept;
   [[nodiscard]] ServerFacts facts(const http::Request& request) const noexcept;
   [[nodiscard]] Document* take_document(http::ResponseWriter& writer) noexcept;
+  void write_led(apps::JsonWriter& json, const Led& led) const noexcept;
   void answer_led(http::ResponseWriter& writer, const Led& led) noexcept;
+  void write_line(apps::JsonWriter& json, const GpioLine& line) const noexcept;
+  // The line of the path; nullptr if there is none, and that has been answered.
+  [[nodiscard]] const GpioLine* find_line(http::ResponseWriter& writer, const http::Request& request) const noexcept;
   [[nodiscard]] http::Next take_firmware(http::ResponseWriter& writer, http::Request& request) noexcept;
   void finish_firmware(http::ResponseWriter& writer) noexcept;
   static void answer_firmware_error(http::ResponseWriter& writer, FirmwareError error) noexcept;
@@ -87,7 +103,7 @@ void Device::answer_json(http::ResponseWriter& writer, int status, Write write) 
   Documents::send(writer, *document, status, "application/json");
 }
 
-// Longest body of a request that changes a LED, in bytes.
+// Longest body of a request that changes a LED or a GPIO line, in bytes.
 inline constexpr std::uint64_t led_body_max = 1024;
 
 // What `device`, an object with static storage, answers.
@@ -104,6 +120,9 @@ inline constexpr http::RouteTable device_routes{{
     http::handle<&Device::list_leds>("GET /api/v1/leds", device),
     http::handle<&Device::get_led>("GET /api/v1/leds/{name}", device),
     http::max_bytes(led_body_max, http::handle<&Device::put_led>("PUT /api/v1/leds/{name}", device)),
+    http::handle<&Device::list_gpio>("GET /api/v1/gpio", device),
+    http::handle<&Device::get_gpio>("GET /api/v1/gpio/{name}", device),
+    http::max_bytes(led_body_max, http::handle<&Device::put_gpio>("PUT /api/v1/gpio/{name}", device)),
     http::handle<&Device::get_firmware>("GET /api/v1/firmware", device),
     http::handle<&Device::put_firmware>("PUT /api/v1/firmware", device, {.body = http::Body::streamed}),
 }};

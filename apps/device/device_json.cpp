@@ -67,6 +67,24 @@ void write_interface(apps::JsonWriter& json, const Interface& interface) noexcep
   json.end_array().end_object();
 }
 
+void write_board(apps::JsonWriter& json, const BoardFacts& facts) noexcept {
+  if (facts.board == nullptr) {
+    json.null();
+    return;
+  }
+  json.begin_object().member("name", facts.board->name).member("title", facts.board->title).key("watchdog");
+  if (facts.watchdog == nullptr || !facts.watchdog->is_running()) {
+    json.null().end_object();
+    return;
+  }
+  const HardwareWatchdog& watchdog = *facts.watchdog;
+  json.begin_object().member("device", watchdog.device());
+  write_text(json, "identity", watchdog.identity());
+  json.member("timeout_s", watchdog.seconds()).member("failures", watchdog.failures()).key("has_reset");
+  watchdog.has_reset() ? json.boolean(*watchdog.has_reset()) : json.null();
+  json.end_object().end_object();
+}
+
 void write_pool(apps::JsonWriter& json, std::string_view name, const http::PoolUse& use) noexcept {
   json.begin_object().member("name", name).member("used", use.used).member("used_max", use.used_max);
   json.member("size", use.size).end_object();
@@ -136,7 +154,7 @@ void write_tls(apps::JsonWriter& json, const TlsFacts&, port::WallTime) noexcept
 
 }  // namespace
 
-void write_status(apps::JsonWriter& json, const BoardInfo& info, port::WallTime now) noexcept {
+void write_status(apps::JsonWriter& json, const BoardInfo& info, const BoardFacts& facts, port::WallTime now) noexcept {
   json.begin_object().member("model", info.model.view());
   write_text(json, "hostname", info.hostname.view());
   json.key("kernel").begin_object();
@@ -172,7 +190,9 @@ void write_status(apps::JsonWriter& json, const BoardInfo& info, port::WallTime 
     json.begin_object().member("name", temperature.name.view());
     json.member("celsius", temperature.millidegrees / 1000.0, 1).end_object();
   }
-  json.end_array().key("interfaces");
+  json.end_array().key("board");
+  write_board(json, facts);
+  json.key("interfaces");
   if (info.interfaces) {
     json.begin_array();
     for (const Interface& interface : *info.interfaces) {
@@ -216,10 +236,30 @@ void write_pollux(apps::JsonWriter& json, const ServerFacts& facts, port::WallTi
   json.end_array().end_object();
 }
 
-void write_led(apps::JsonWriter& json, const Led& led) noexcept {
+void write_led(apps::JsonWriter& json, const Led& led, std::string_view label) noexcept {
   json.begin_object().member("name", led.name.view()).member("brightness", led.brightness);
   json.member("max_brightness", led.brightness_max).key("trigger");
   led.trigger ? json.text(led.trigger->view()) : json.null();
+  if (!label.empty()) {
+    json.member("label", label);
+  }
+  json.end_object();
+}
+
+void write_gpio(apps::JsonWriter& json, const GpioLine& line, int value) noexcept {
+  json.begin_object().member("name", line.name).member("chip", line.chip).member("line", line.offset);
+  json.key("direction");
+  if (line.descriptor < 0) {
+    json.null();
+  } else {
+    json.text(line.claim == board::Claim::output ? "out" : "in");
+  }
+  json.key("value");
+  value < 0 ? json.null() : json.number(value);
+  json.member("active_low", line.is_active_low).key("error");
+  // That nobody asked for it is no error.
+  const bool is_wrong = line.fault != GpioFault::none && line.fault != GpioFault::not_claimed;
+  is_wrong ? json.text(describe(line.fault)) : json.null();
   json.end_object();
 }
 

@@ -6,9 +6,12 @@
 
 #include "apps/device/board_info.hpp"
 #include "apps/device/firmware.hpp"
+#include "apps/device/gpio.hpp"
 #include "apps/device/leds.hpp"
+#include "apps/device/watchdog.hpp"
 #include "apps/support/json.hpp"
 #include "apps/support/json_read.hpp"
+#include "board/facts.hpp"
 #include "port/time.hpp"
 #include "stack/base/text.hpp"
 #include "stack/http/server.hpp"
@@ -43,9 +46,18 @@ struct ServerFacts {
 // How many of the last closes are shown, newest last.
 inline constexpr std::size_t closes_shown_max = 32;
 
-void write_status(apps::JsonWriter& json, const BoardInfo& info, port::WallTime now) noexcept;
+// What a program knows of the machine without asking the kernel.
+struct BoardFacts {
+  const board::Facts* board = nullptr;
+  const HardwareWatchdog* watchdog = nullptr;  // nullptr: none is fed
+};
+
+void write_status(apps::JsonWriter& json, const BoardInfo& info, const BoardFacts& facts, port::WallTime now) noexcept;
 void write_pollux(apps::JsonWriter& json, const ServerFacts& facts, port::WallTime time) noexcept;
-void write_led(apps::JsonWriter& json, const Led& led) noexcept;
+// `label` is what people call it; without one there is no such member.
+void write_led(apps::JsonWriter& json, const Led& led, std::string_view label = {}) noexcept;
+// `value` is 0 or 1; negative: it is not known.
+void write_gpio(apps::JsonWriter& json, const GpioLine& line, int value) noexcept;
 void write_firmware(apps::JsonWriter& json, const FirmwareInfo& info) noexcept;
 // {"error":{"status":400,"message":"...","offset":14,"line":1,"column":15}}
 void write_error(apps::JsonWriter& json, const apps::JsonError& error) noexcept;

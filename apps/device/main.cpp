@@ -4,10 +4,13 @@
 
 #include "apps/device/access.hpp"
 #include "apps/device/device.hpp"
+#include "apps/device/gpio.hpp"
 #include "apps/device/own_certificate.hpp"
+#include "apps/device/watchdog.hpp"
 #include "apps/support/https.hpp"
 #include "apps/support/line.hpp"
 #include "apps/support/serve.hpp"
+#include "board/board.hpp"
 #include "board/limits.hpp"
 #include "port/linux/linux_port.hpp"
 #include "stack/http/serve_mux.hpp"
@@ -22,6 +25,16 @@ constinit http::ServerStorage<board::server_limits> storage;
 constinit net::LoopStorage<http::sockets_max(board::server_limits) + apps::https_sockets_max> loop_storage;
 constinit apps::HttpsStorage<board::tls_server_limits> https_storage;
 constinit device::Device board_device;
+constinit device::Gpio gpio;
+
+// What the units in board/systemd let this program have must be enough for what it sets aside.
+constexpr std::size_t own_memory =
+    sizeof storage + sizeof loop_storage + (POLLUX_TLS != 0 ? sizeof https_storage : 0) + sizeof board_device;
+static_assert(
+    board::service_memory(own_memory, board::server_limits.connections) <= std::size_t{board::facts.service_memory_mib}
+                                                                               << 20,
+    "service_memory_mib of this board is less than its limits need: see service_memory() in board/facts.hpp, and "
+    "give the board a facts.hpp beside its limits.hpp");
 
 struct DeviceOptions {
   device::BoardRoots roots;
@@ -29,7 +42,21 @@ struct DeviceOptions {
   std::uint64_t firmware_max = std::uint64_t{256} << 20;
   apps::TextList allowed_hosts;
   std::string_view self_signed;
+  apps::TextList gpio;
+  std::string_view watchdog;
 };
+
+const char* check_gpio(std::string_view value) {
+  return device::Gpio::check(value, board::facts.lines);
+}
+
+const char* check_watchdog(std::string_view value) {
+  if (device::parse_watchdog(value, board::facts.watchdog)) {
+    return nullptr;
+  }
+  return value == "board" ? "is not known: this program is built for a board without a watchdog"
+                          : "is not DEVICE[:SECONDS] with a path, or board";
+}
 
 void add(apps::Options& options, DeviceOptions& device) noexcept {
   options.text("--sysfs", "DIR", "where the kernel's devices are, instead of /sys", device.roots.sysfs)
@@ -37,7 +64,12 @@ void add(apps::Options& options, DeviceOptions& device) noexcept {
       .text("--data", "DIR", "where uploaded firmware is kept; without it none is taken", device.data)
       .number("--firmware-max", "BYTES", "largest firmware image", device.firmware_max, {.min = 1, .max = INT64_MAX})
       .list("--allow-host", "NAME", "one more host name to answer to, besides addresses, localhost and *.local",
-            device.allowed_hosts);
+            device.allowed_hosts)
+      .list("--gpio", "NAME=CHIP:LINE[:in|out]",
+            "a line of a GPIO chip to read or switch; NAME alone for one of this board's", device.gpio, check_gpio)
+      .text("--watchdog", "DEVICE[:SECONDS]",
+            "feed this hardware watchdog, /dev/watchdog0 say, or board for this board's", device.watchdog,
+            check_watchdog);
 #if POLLUX_TLS
   options.text("--tls-self-signed", "DIR", "serve https with a certificate of its own; made there on the first start",
                device.self_signed);
@@ -80,6 +112,40 @@ int prepare_own_certificate(const DeviceOptions& options, apps::Https& https, de
 }
 #endif
 
+// The board's lines and those of --gpio. False: one that was asked for cannot be had, and that has been said.
+bool take_lines(std::span<const std::string_view> asked) noexcept {
+  gpio.add_board(board::facts.lines);
+  for (const std::string_view text : asked) {
+    if (const char* wrong = gpio.add(text, board::facts.lines)) {
+      apps::print_line(STDERR_FILENO, "--gpio: \"", text, "\" ", wrong);
+      return false;
+    }
+  }
+  const device::GpioLine* failed = gpio.open(device::kernel_device_files());
+  if (failed != nullptr) {
+    apps::print_line(STDERR_FILENO, "--gpio ", failed->name, ": ", failed->chip, " line ",
+                     base::Decimal{failed->offset}.view(), ": ", device::describe(failed->fault));
+  }
+  return failed == nullptr;
+}
+
+// --watchdog. False: it cannot be fed, and that has been said.
+bool start_watchdog(device::HardwareWatchdog& watchdog, std::string_view text) noexcept {
+  if (text.empty()) {
+    return true;
+  }
+  const auto request = device::parse_watchdog(text, board::facts.watchdog);
+  const auto error = watchdog.open(*request);  // --watchdog was checked when it was read
+  if (error) {
+    const std::string_view reason = error->reason.empty() ? ::strerror(error->number) : error->reason;
+    apps::print_line(STDERR_FILENO, "--watchdog ", request->device, ": ", reason);
+    return false;
+  }
+  apps::print_line(STDOUT_FILENO, "feeding watchdog ", request->device, " (", watchdog.identity(), ", ",
+                   base::Decimal{watchdog.seconds()}.view(), " s)");
+  return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -102,12 +168,19 @@ int main(int argc, char** argv) {
     return status;
   }
 #endif
+  if (!take_lines(device_options.gpio.values())) {
+    return 1;
+  }
+  device::HardwareWatchdog watchdog{loop, device::kernel_device_files()};
   const int number = board_device.start({.roots = device_options.roots,
                                          .data = device_options.data,
                                          .server_memory = sizeof storage,
                                          .loop_memory = sizeof loop_storage,
                                          .tls_memory = POLLUX_TLS != 0 ? sizeof https_storage : 0,
                                          .https = &https,
+                                         .board = &board::facts,
+                                         .gpio = &gpio,
+                                         .watchdog = &watchdog,
                                          .started = port.now()});
   if (number != 0) {
     fprintf(stderr, "pollux-device: --data: %s: %s\n", device_options.data.data(), strerror(number));
@@ -125,5 +198,9 @@ int main(int argc, char** argv) {
     print_certificate(own, https.context()->certificates().front());
   }
 #endif
+  // Last, because it runs from now on: what fails before leaves it alone.
+  if (!start_watchdog(watchdog, device_options.watchdog)) {
+    return 1;
+  }
   return apps::serve(server, port, serving, https);
 }

@@ -11,6 +11,7 @@
 #include "stack/http/serve_mux.hpp"
 #include "stack/http/server.hpp"
 #include "stack/http/server_storage.hpp"
+#include "tests/apps/device_machine.hpp"
 #include "tests/apps/device_tree.hpp"
 #include "tests/support/conversation.hpp"
 #include "tests/support/heap_guard.hpp"
@@ -33,14 +34,29 @@ constexpr http::ServerLimits limits{.connections = 8,
 
 constinit Device device;
 
+constexpr std::array made_leds{board::Led{.name = "rgb:status", .label = "status"},
+                               board::Led{.name = "gone", .label = "of another kernel"}};
+constexpr std::array made_lines{
+    board::Line{.name = "OUT", .chip = "made-gpio", .offset = 0, .claim = board::Claim::output},
+    board::Line{.name = "IN", .chip = "made-gpio", .offset = 1, .claim = board::Claim::input},
+    board::Line{.name = "FREE", .chip = "made-gpio", .offset = 2},
+};
+constexpr board::Facts made_facts{
+    .name = "made", .title = "Made Board", .thermal_zone = "thermal_zone1", .leds = made_leds, .lines = made_lines};
+
 class Board {
  public:
   explicit Board(bool has_data = true, std::uint64_t firmware_max = 1 << 20) {
     std::destroy_at(&device);
     std::construct_at(&device);
     tree.add_board();
+    gpio.add_board(made_lines);
+    EXPECT_EQ(gpio.open(machine), nullptr);
     EXPECT_EQ(device.start({.roots = tree.roots(),
                             .data = has_data ? std::string_view{tree.data()} : "",
+                            .board = &made_facts,
+                            .gpio = &gpio,
+                            .watchdog = &watchdog,
                             .started = talk.port().now()}),
               0);
     server.emplace(
@@ -86,6 +102,9 @@ class Board {
   std::unique_ptr<net::LoopStorage<http::sockets_max(limits)>> loop_storage =
       std::make_unique<net::LoopStorage<http::sockets_max(limits)>>();
   net::Loop loop{talk.port(), loop_storage->memory()};
+  MadeMachine machine;
+  Gpio gpio;
+  HardwareWatchdog watchdog{loop, machine};
   const http::ServeMux mux{device_routes<device>};
   std::array<std::string_view, 1> allowed{"device.example"};
   BoardRoots roots = tree.roots();
@@ -116,7 +135,7 @@ bool has(const std::string& text, std::string_view part) {
 TEST(DeviceAnswers, AreJson) {
   Board board;
   for (const char* path : {"/api/v1/status", "/api/v1/leds", "/api/v1/leds/ACT", "/api/v1/pollux", "/api/v1/firmware",
-                           "/api/v1/leds/none"}) {
+                           "/api/v1/leds/none", "/api/v1/gpio", "/api/v1/gpio/OUT", "/api/v1/gpio/none"}) {
     const std::string answer = board.ask("GET " + std::string{path});
     EXPECT_TRUE(has(answer, "\r\nContent-Type: application/json\r\n")) << answer;
     EXPECT_TRUE(has(answer, "\r\nX-Content-Type-Options: nosniff\r\n")) << answer;
@@ -132,7 +151,12 @@ TEST(DeviceAnswers, Status) {
       has(body, R"("model":"Made Board 3","hostname":"greenhouse","kernel":{"name":"Linux","release":"6.6.31-v8")"));
   EXPECT_TRUE(has(body, R"("uptime_s":352839.11,"cpus":4,"load":[0.42,1.31,12.05])")) << body;
   EXPECT_TRUE(has(body, R"("memory":{"total":2097152,"available":1048576,"process":3194880})")) << body;
-  EXPECT_TRUE(has(body, R"({"name":"thermal_zone1","celsius":-1.5})")) << body;
+  // The zone that the board names comes first.
+  EXPECT_TRUE(has(
+      body,
+      R"("temperatures":[{"name":"thermal_zone1","celsius":-1.5},{"name":"cpu-thermal","celsius":48.3}],"board":{"name":"made",)"))
+      << body;
+  EXPECT_TRUE(has(body, R"("board":{"name":"made","title":"Made Board","watchdog":null})")) << body;
   EXPECT_TRUE(has(
       body, R"({"name":"made-eth","is_up":true,"mac":"b8:27:eb:12:34:56","addresses":["fe80::ba27:ebff:fe12:3456/64")"))
       << body;
@@ -147,7 +171,8 @@ TEST(DeviceAnswers, StatusWithoutAnySource) {
   EXPECT_TRUE(
       has(body, R"("uptime_s":null,"cpus":null,"load":null,"memory":{"total":null,"available":null,"process":null})"))
       << body;
-  EXPECT_TRUE(has(body, R"("temperatures":[],"interfaces":null})")) << body;
+  EXPECT_TRUE(has(body, R"("temperatures":[],"board":{)")) << body;
+  EXPECT_TRUE(has(body, R"("interfaces":null})")) << body;
   EXPECT_EQ(body_of(board.ask("GET /api/v1/leds")), "{\"leds\":[]}\n");
 }
 
@@ -213,7 +238,7 @@ TEST(DeviceAnswers, FitWhenListsAreFull) {
   auto memory = std::make_unique<std::array<char, Document::size_max>>();
   base::TextWriter text{*memory};
   apps::JsonWriter status{apps::json_sink(text)};
-  write_status(status, *info, wire::date_max);
+  write_status(status, *info, {}, wire::date_max);
   EXPECT_FALSE(text.overflowed());
 
   text = base::TextWriter{*memory};
@@ -224,9 +249,20 @@ TEST(DeviceAnswers, FitWhenListsAreFull) {
   apps::JsonWriter leds{apps::json_sink(text)};
   leds.begin_array();
   for (std::size_t i = 0; i < names_max; ++i) {
-    write_led(leds, led);
+    write_led(leds, led, "status (green)");
   }
   leds.end_array();
+  EXPECT_FALSE(text.overflowed());
+
+  text = base::TextWriter{*memory};
+  const std::string long_name(63, 'g');
+  const GpioLine line{.name = long_name, .chip = long_name, .offset = UINT32_MAX, .fault = GpioFault::not_permitted};
+  apps::JsonWriter lines{apps::json_sink(text)};
+  lines.begin_array();
+  for (std::size_t i = 0; i < Gpio::lines_max; ++i) {
+    write_gpio(lines, line, -1);
+  }
+  lines.end_array();
   EXPECT_FALSE(text.overflowed());
 
   Board board;
@@ -324,6 +360,76 @@ TEST(DeviceLeds, RefuseWhatIsWrong) {
   EXPECT_EQ(status_of(board.ask("PUT /api/v1/leds/none", "Host: pi.local\r\n", R"({"brightness":1})")), 404);
   EXPECT_EQ(status_of(board.ask("POST /api/v1/leds/ACT", "Host: pi.local\r\n", R"({"brightness":1})")), 405);
   EXPECT_EQ(board.tree.read("sys/class/leds/ACT/brightness"), "0\n");
+}
+
+TEST(DeviceLeds, TheBoardsComeFirst) {
+  Board board;
+  const std::string body = body_of(board.ask("GET /api/v1/leds"));
+  EXPECT_TRUE(
+      has(body,
+          R"({"leds":[{"name":"rgb:status","brightness":96,"max_brightness":255,"trigger":"none","label":"status"},)"))
+      << body;
+  EXPECT_TRUE(has(body, R"(,{"name":"ACT","brightness":0,"max_brightness":1,"trigger":"heartbeat"}]})")) << body;
+  EXPECT_TRUE(has(board.ask("GET /api/v1/leds/rgb:status"), R"("label":"status"})"));
+}
+
+// ---- GPIO and the watchdog
+
+TEST(DeviceGpio, ShowsLines) {
+  Board board;
+  EXPECT_EQ(
+      body_of(board.ask("GET /api/v1/gpio")),
+      R"({"lines":[{"name":"OUT","chip":"made-gpio","line":0,"direction":"out","value":0,"active_low":false,"error":null},)"
+      R"({"name":"IN","chip":"made-gpio","line":1,"direction":"in","value":0,"active_low":false,"error":null},)"
+      R"({"name":"FREE","chip":"made-gpio","line":2,"direction":null,"value":null,"active_low":false,"error":null}]})"
+      "\n");
+  board.machine.chips[1].lines[1].level = true;
+  EXPECT_TRUE(has(board.ask("GET /api/v1/gpio/IN"), R"("value":1)"));
+  EXPECT_EQ(status_of(board.ask("GET /api/v1/gpio/in")), 404);
+  board.machine.gpio_error = EIO;
+  EXPECT_TRUE(has(board.ask("GET /api/v1/gpio/IN"), R"("value":null)"));
+}
+
+TEST(DeviceGpio, SwitchesAnOutput) {
+  Board board;
+  const std::string host = "Host: pi.local\r\n";
+  EXPECT_TRUE(has(board.ask("PUT /api/v1/gpio/OUT", host, R"({"value":1})"), R"("value":1)"));
+  EXPECT_TRUE(board.machine.chips[1].lines[0].level);
+  EXPECT_TRUE(has(board.ask("PUT /api/v1/gpio/OUT", host, R"({"value":0})"), R"("value":0)"));
+  EXPECT_FALSE(board.machine.chips[1].lines[0].level);
+}
+
+TEST(DeviceGpio, RefusesWhatIsWrong) {
+  Board board;
+  const std::string host = "Host: pi.local\r\n";
+  for (const char* body : {R"({"value":2})", R"({"value":true})", R"({})", R"({"level":1})", "1", "{"}) {
+    EXPECT_EQ(status_of(board.ask("PUT /api/v1/gpio/OUT", host, body)), 400) << body;
+  }
+  EXPECT_EQ(status_of(board.ask("PUT /api/v1/gpio/OUT")), 400) << "without a body";
+  const std::string input = board.ask("PUT /api/v1/gpio/IN", host, R"({"value":1})");
+  EXPECT_EQ(status_of(input), 409);
+  EXPECT_TRUE(has(input, "this line is an input"));
+  const std::string free = board.ask("PUT /api/v1/gpio/FREE", host, R"({"value":1})");
+  EXPECT_EQ(status_of(free), 409);
+  EXPECT_TRUE(has(free, "--gpio")) << free;
+  EXPECT_EQ(status_of(board.ask("PUT /api/v1/gpio/none", host, R"({"value":1})")), 404);
+  EXPECT_EQ(status_of(board.ask("POST /api/v1/gpio/OUT", host, R"({"value":1})")), 405);
+  EXPECT_EQ(status_of(board.ask("PUT /api/v1/gpio/OUT", host + "Sec-Fetch-Site: cross-site\r\n", R"({"value":1})")),
+            403);
+  EXPECT_FALSE(board.machine.chips[1].lines[0].level);
+  board.machine.gpio_error = EIO;
+  EXPECT_EQ(status_of(board.ask("PUT /api/v1/gpio/OUT", host, R"({"value":1})")), 500);
+  board.machine.gpio_error = EPERM;
+  EXPECT_EQ(status_of(board.ask("PUT /api/v1/gpio/OUT", host, R"({"value":1})")), 403);
+}
+
+TEST(DeviceWatchdog, IsShown) {
+  Board board;
+  board.machine.has_watchdog_reset = true;
+  ASSERT_FALSE(board.watchdog.open({.device = "/dev/made-watchdog", .seconds = 10}));
+  EXPECT_TRUE(has(
+      board.ask("GET /api/v1/status"),
+      R"("watchdog":{"device":"/dev/made-watchdog","identity":"Made Watchdog","timeout_s":10,"failures":0,"has_reset":true}})"));
 }
 
 // ---- who may ask

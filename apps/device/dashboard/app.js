@@ -92,12 +92,17 @@ const set_spark = (name, value, floor) => {
 // ---- the board
 
 const show_status = (status) => {
-  put("model", status.model === "unknown" ? status.hostname || "This device" : status.model);
+  const known = status.board.name === "generic" ? status.hostname || "This device" : status.board.title;
+  put("model", status.model === "unknown" ? known : status.model);
   document.title = `${status.hostname || "pollux"} · pollux`;
   const kernel = [status.kernel.name, status.kernel.release].filter(Boolean).join(" ");
   put("identity", [status.hostname, kernel, status.kernel.machine].filter(Boolean).join(" · "));
 
   put("uptime", status.uptime_s === null ? "–" : duration(status.uptime_s));
+  const watchdog = status.board.watchdog;
+  put("watchdog", watchdog ? `${watchdog.failures > 0 ? "watchdog cannot be fed" : "watchdog fed"}${
+    watchdog.has_reset ? ", it caused the last start" : ""}` : "");
+  at("watchdog").classList.toggle("trouble", Boolean(watchdog) && (watchdog.failures > 0 || watchdog.has_reset === true));
   const clock = status.time.utc ? `${status.time.utc.slice(0, 10)} ${status.time.utc.slice(11, 19)} UTC` : "no time";
   put("clock", status.time.is_set ? clock : `${clock}: the clock is not set`);
 
@@ -180,7 +185,7 @@ const make_led_row = (led) => {
   const item = make("li");
   const lamp = make("span", "lamp");
   lamp.setAttribute("aria-hidden", "true");
-  const label = make("span", "led-name", led.name);
+  const label = make("span", "led-name", led.label || led.name);
   const detail = make("small");
   label.append(detail);
   label.id = `led-${led.name}`;
@@ -241,6 +246,71 @@ const show_leds = (leds) => {
       row.show(led);
     }
   });
+};
+
+// ---- GPIO lines: those that this program holds
+
+const change_line = async (line) => {
+  put("gpio-error", "");
+  try {
+    const answer = await fetch(`/api/v1/gpio/${encodeURIComponent(line.name)}`, {
+      method: "PUT",
+      headers: {"Content-Type": "application/json"},
+      body: JSON.stringify({value: line.value === 1 ? 0 : 1}),
+      signal: AbortSignal.timeout(patience_ms),
+    });
+    const body = await answer.json();
+    if (!answer.ok) {
+      throw new Error(body.error.message);
+    }
+  } catch (error) {
+    put("gpio-error", `${line.name}: ${error.message}`);
+  }
+  refresh();
+};
+
+const line_rows = new Map();
+
+const make_line_row = (line) => {
+  const item = make("li");
+  const lamp = make("span", "lamp");
+  lamp.setAttribute("aria-hidden", "true");
+  const label = make("span", "led-name", line.name);
+  const detail = make("small");
+  label.append(detail);
+  item.append(lamp, label);
+  const row = {line};
+  let button = null;
+  if (line.direction === "out") {
+    button = make("button", "switch");
+    button.type = "button";
+    button.setAttribute("role", "switch");
+    button.setAttribute("aria-label", line.name);
+    button.addEventListener("click", () => change_line(row.line));
+    item.append(button);
+  }
+  row.show = (now) => {
+    row.line = now;
+    lamp.classList.toggle("on", now.value === 1);
+    const level = now.value === null ? "cannot be read" : now.value === 1 ? "on" : "off";
+    detail.textContent = now.error || `${now.direction === "out" ? "output" : "input"} · ${level}`;
+    if (button) {
+      button.setAttribute("aria-checked", String(now.value === 1));
+    }
+  };
+  at("gpio").append(item);
+  return row;
+};
+
+const show_lines = (lines) => {
+  const shown = lines.filter((line) => line.direction !== null || line.error !== null);
+  at("gpio-part").hidden = shown.length === 0;
+  for (const line of shown) {
+    if (!line_rows.has(line.name)) {
+      line_rows.set(line.name, make_line_row(line));
+    }
+    line_rows.get(line.name).show(line);
+  }
 };
 
 // ---- the server
@@ -386,7 +456,8 @@ const refresh = async () => {
   asking = true;
   let answers = null;
   try {
-    answers = [await ask("/api/v1/status"), await ask("/api/v1/leds"), await ask("/api/v1/pollux")];
+    answers = [await ask("/api/v1/status"), await ask("/api/v1/leds"), await ask("/api/v1/pollux"),
+               await ask("/api/v1/gpio")];
   } catch {
     show_lost();
   }
@@ -402,6 +473,7 @@ const refresh = async () => {
     show_status(answers[0]);
     show_leds(answers[1].leds);
     show_pollux(answers[2]);
+    show_lines(answers[3].lines);
   }
 };
 
