@@ -87,7 +87,8 @@ void SimPipe::depart(const SimLink& link, SimRandom& random, Time now, bool is_d
     line_free_at_ = std::max(line_free_at_, now);
     if (link.bytes_per_second != 0) {
       size = std::min(size, packet_size);
-      line_free_at_ += Duration{static_cast<Duration::rep>(size * 1'000'000'000U / link.bytes_per_second)};
+      line_free_at_ +=
+          Duration{static_cast<Duration::rep>(std::uint64_t{size} * 1'000'000'000U / link.bytes_per_second)};
     }
     waiting_ -= size;
     flying_ += size;
