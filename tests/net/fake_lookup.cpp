@@ -21,7 +21,8 @@ FakeLookup& fake_lookup() {
 
 net::Resolver& FakeLookup::resolver() {
   alignas(net::Resolver) static std::byte memory[sizeof(net::Resolver)];
-  return *reinterpret_cast<net::Resolver*>(memory);
+  return *static_cast<net::Resolver*>(
+      static_cast<void*>(memory));  // it is aligned, which GCC on 32-bit machines does not see
 }
 
 bool FakeLookup::tell(std::span<const port::Address> addresses, bool is_last, net::NameError error) {
