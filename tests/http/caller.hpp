@@ -32,6 +32,13 @@ using namespace std::chrono_literals;
 inline constexpr http::TransportLimits caller_limits{
     .connections = 6, .hosts = 4, .in_buffer = 4096, .out_buffer = 1024, .head_size_max = 2048, .fields_max = 16};
 
+// What Caller::get() says, and an answer to it.
+inline constexpr std::string_view get_root = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: pollux\r\n\r\n";
+inline constexpr std::string_view ok_abc = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
+// gzip -9n of "abc".
+inline constexpr std::string_view gzip_abc{
+    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x4b\x4c\x4a\x06\x00\xc2\x41\x24\x35\x03\x00\x00\x00", 23};
+
 // A round trip, what its user does with the response, and what came of it.
 class Trip {
  public:

@@ -11,12 +11,12 @@
 namespace pollux::test {
 namespace {
 
-struct Row {
+struct LocationRow {
   std::string_view request_path;
   std::string_view target;
   std::string_view location;
 };
-constexpr Row rows[] = {
+constexpr LocationRow location_rows[] = {
     {"/qux/", "http://foobar.com/baz", "http://foobar.com/baz"},
     {"/qux/", "https://foobar.com/baz", "https://foobar.com/baz"},
     {"/qux/", "test://foobar.com/baz", "test://foobar.com/baz"},
@@ -48,7 +48,7 @@ constexpr Row rows[] = {
 };
 
 TEST(MuxLocation, LeadsWhereNetHttpLeads) {
-  for (const Row& row : rows) {
+  for (const LocationRow& row : location_rows) {
     SCOPED_TRACE(std::string{row.request_path} + " + " + std::string{row.target});
     std::vector<char> out(3 * (row.request_path.size() + row.target.size()) + 1);
     const auto location = http::redirect_location(row.request_path, row.target, out);
@@ -59,7 +59,7 @@ TEST(MuxLocation, LeadsWhereNetHttpLeads) {
 
 // Whatever the size, the result is right or refused.
 TEST(MuxLocation, RefusesWhatDoesNotFit) {
-  for (const Row& row : rows) {
+  for (const LocationRow& row : location_rows) {
     for (std::size_t size = 0; size < row.location.size(); ++size) {
       std::vector<char> out(size);
       const auto location = http::redirect_location(row.request_path, row.target, out);

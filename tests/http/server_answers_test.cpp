@@ -17,8 +17,6 @@ constexpr std::string_view get_1_0_keep = "GET / HTTP/1.0\r\nConnection: keep-al
 constexpr std::string_view head_1_1 = "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n";
 constexpr std::string_view text_type = "Content-Type: text/plain; charset=utf-8\r\n";
 
-enum class After { keep, close };
-
 void nothing(ResponseWriter&, Request&) {}
 void small(ResponseWriter& writer, Request&) {
   writer.write("hello");
@@ -131,7 +129,7 @@ void head_then_error(ResponseWriter& writer, Request&) {
   http::error(writer, 500, "boom");
 }
 
-struct Row {
+struct AnswerRow {
   const char* name;
   http::Handler handler;
   std::string_view request;
@@ -147,7 +145,7 @@ TEST(ServerAnswers, AreFramedAsNetHttpDoes) {
   const std::string ok = "HTTP/1.1 200 OK";
   const std::string ok_1_0 = "HTTP/1.0 200 OK";
   const std::string type{text_type};
-  const Row rows[] = {
+  const AnswerRow rows[] = {
       {"nothing 1.1", http::handler<&nothing>(), get_1_1, head(ok, "Content-Length: 0\r\n"), After::keep},
       {"nothing 1.0", http::handler<&nothing>(), get_1_0, head(ok_1_0, "Content-Length: 0\r\n"), After::close},
       {"nothing 1.0 keep-alive", http::handler<&nothing>(), get_1_0_keep,
@@ -212,7 +210,7 @@ TEST(ServerAnswers, AreFramedAsNetHttpDoes) {
            "boom\n",
        After::keep},
   };
-  for (const Row& row : rows) {
+  for (const AnswerRow& row : rows) {
     SCOPED_TRACE(row.name);
     Site<> site;
     site.add({"*", row.handler});

@@ -11,8 +11,7 @@ using http::Request;
 using http::ResponseWriter;
 
 constexpr port::Duration step = 1ms;
-constexpr http::Route ok_route{"*", http::handler<&say_ok>()};
-constexpr http::Route measure_route{"*", http::handler<&measure_body>(), {.body = http::Body::streamed}};
+constexpr http::Route measure_any_route{"*", http::handler<&measure_body>(), {.body = http::Body::streamed}};
 
 // ---- a head
 
@@ -61,6 +60,34 @@ TEST(ServerDeadlines, AHeadThatDripsHasNoMoreTime) {
   site.advance(100ms + step);
   peer.want_closed();
   EXPECT_EQ(site.closes(CloseReason::head_timeout), 1U);
+}
+
+// A board stays up for longer than 2^32 ms (50 days), and a test may pretend 2^31 s or 2^32 s of it: no count of 32 bits may be in the way.
+TEST(ServerDeadlines, AreTheSameLongAfterBoot) {
+  for (const port::Duration up : {port::Duration{std::chrono::milliseconds{std::int64_t{1} << 32}},
+                                  port::Duration{std::chrono::seconds{std::int64_t{1} << 31}},
+                                  port::Duration{std::chrono::seconds{std::int64_t{1} << 32}}}) {
+    SCOPED_TRACE(up.count());
+    Site<> site{{.timeouts = {.read_head = 3s, .idle = 5s}}};
+    site.add(ok_route);
+    site.advance(up - (site.talk.now().time_since_epoch()) - 1s);
+    Peer& late = site.connect();
+    late.say("GET / HT");
+    Peer& idle = site.connect();
+    idle.say(get_request);
+    idle.want(ok_answer);
+    late.want_nothing(3s - 2 * step);
+    site.advance(3 * step);
+    late.want_closed();
+    EXPECT_EQ(site.closes(CloseReason::head_timeout), 1U);
+    idle.want_nothing(1s);
+    site.advance(2s);
+    idle.want_closed();
+    late.close();
+    idle.close();
+    site.advance(step);
+    site.expect_quiet();
+  }
 }
 
 TEST(ServerDeadlines, AHeadThatWasBegunIsAnswered408IfWished) {
@@ -114,7 +141,7 @@ TEST(ServerDeadlines, AnIdleConnectionIsClosed) {
 TEST(ServerDeadlines, ZeroMeansNoLimit) {
   Site<> site{{.timeouts = {
                    .read_head = 0s, .read_body = 0s, .write = 0s, .stall = 0s, .idle = 0s, .wait = 0s, .rate_min = 0}}};
-  site.add(measure_route);
+  site.add(measure_any_route);
   Waiter waiter;
   site.add({"/wait", http::handler<&Waiter::serve>(waiter)});
   Peer& silent = site.connect();
@@ -162,7 +189,7 @@ TEST(ServerDeadlines, ACollectedBodyThatTakesTooLongIsAnswered408) {
 
 TEST(ServerDeadlines, AStreamedBodyThatTakesTooLongFailsForItsHandler) {
   Site<> site{{.timeouts = {.read_body = 4s, .rate_min = 0}}};
-  site.add(measure_route);
+  site.add(measure_any_route);
   Peer& peer = site.connect();
   peer.say("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nhello");
   peer.want_nothing(4s - step);
@@ -192,7 +219,7 @@ TEST(ServerDeadlines, ABodyThatStallsIsEnded) {
 // `bytes_per_second` for 13 s; then silence.
 bool survives_rate(std::uint64_t bytes_per_second, http::ServerTimeouts timeouts) {
   Site<> site{{.timeouts = timeouts}};
-  site.add(measure_route);
+  site.add(measure_any_route);
   Peer& peer = site.connect();
   peer.say("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n");
   for (int i = 0; i < 130 && !peer.is_closed() && peer.received().empty(); ++i) {

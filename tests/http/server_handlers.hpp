@@ -15,6 +15,9 @@ namespace pollux::test {
 inline constexpr std::string_view get_request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 inline constexpr std::string_view ok_answer =
     "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n\r\nok";
+inline constexpr std::string_view ok_close_answer =
+    "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: "
+    "2\r\n\r\nok";
 
 // An answer the server makes by itself: the status line's text is the body, and the connection closes.
 inline std::string refusal(std::string_view status_text) {
@@ -26,6 +29,7 @@ inline std::string refusal(std::string_view status_text) {
 inline void say_ok(http::ResponseWriter& writer, http::Request&) {
   writer.text(200, "ok");
 }
+inline constexpr http::Route ok_route{"*", http::handler<&say_ok>()};
 
 // Answers with the body's length and how the body ended: "5 complete". Reads to the end as a streaming route.
 inline http::Next measure_body(http::ResponseWriter& writer, http::Request& request) {
@@ -55,6 +59,7 @@ inline http::Next measure_body(http::ResponseWriter& writer, http::Request& requ
   writer.text(200, text.view());
   return http::Next::done;
 }
+inline constexpr http::Route measure_route{"/measure", http::handler<&measure_body>(), {.body = http::Body::streamed}};
 
 // A handler that waits until the test resumes it, and counts what it is told.
 struct Waiter {

@@ -10,13 +10,8 @@ using http::Next;
 using http::Request;
 using http::ResponseWriter;
 
-constexpr http::Route ok_route{"*", http::handler<&say_ok>()};
 constexpr http::Route streamed_ok_route{"/unread", http::handler<&say_ok>(), {.body = http::Body::streamed}};
-constexpr http::Route measure_route{"/measure", http::handler<&measure_body>(), {.body = http::Body::streamed}};
 constexpr std::string_view continue_answer = "HTTP/1.1 100 Continue\r\n\r\n";
-constexpr std::string_view ok_close_answer =
-    "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: "
-    "2\r\n\r\nok";
 
 std::string measured(std::string_view body) {
   return "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " +

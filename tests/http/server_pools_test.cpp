@@ -11,9 +11,6 @@ using http::Overload;
 using http::Request;
 using http::ResponseWriter;
 
-constexpr http::Route ok_route{"*", http::handler<&say_ok>()};
-constexpr http::Route measure_route{"/measure", http::handler<&measure_body>(), {.body = http::Body::streamed}};
-
 constexpr http::ServerLimits smaller(std::uint32_t connections, std::uint32_t exchanges = 0,
                                      std::uint32_t reserved = 0) {
   return {.connections = connections,

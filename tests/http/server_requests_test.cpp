@@ -72,9 +72,7 @@ Next show(ResponseWriter& writer, Request& request) {
   return Next::done;
 }
 
-enum class After { keep, close };
-
-struct Row {
+struct RequestRow {
   std::string_view request;
   int status;
   std::string_view body;  // of the answer, its start
@@ -123,7 +121,7 @@ const std::string many_fields = [] {
 
 using namespace std::string_view_literals;
 
-const Row rows[] = {
+const RequestRow request_rows[] = {
     {"GET / HTTP/1.1\r\nHost: h\r\n\r\n", 200, "GET / host=h", After::keep},
     {"GET / HTTP/1.0\r\n\r\n", 200, "GET / host=", After::close},
     {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200, "GET / host=", After::keep},
@@ -225,7 +223,7 @@ const Row rows[] = {
     {"GET / HTTP/1.1\nHost: h\n\n", 200, "GET / host=h", After::keep},
 };
 
-void check(Peer& peer, Site<>& site, const Row& row) {
+void check(Peer& peer, Site<>& site, const RequestRow& row) {
   site.talk.run_until([&] { return peer.is_closed() || peer.is_reset() || !peer.received().empty(); });
   site.advance(50ms);
   const std::vector<Answer> answers = split(peer.take());
@@ -247,7 +245,7 @@ void check(Peer& peer, Site<>& site, const Row& row) {
 class ServerRequests : public ::testing::Test {
  protected:
   void expect_all(void (*say)(Peer& peer, std::string_view text)) {
-    for (const Row& row : rows) {
+    for (const RequestRow& row : request_rows) {
       SCOPED_TRACE(escape(row.request.substr(0, 100)));
       Site<> site;
       site.add(http::handle<&show>("*", {.body = http::Body::streamed}));
@@ -273,7 +271,7 @@ TEST_F(ServerRequests, AreAnsweredTheSameByteByByte) {
 }
 
 TEST_F(ServerRequests, AreAnsweredTheSameAtEverySplit) {
-  for (const Row& row : rows) {
+  for (const RequestRow& row : request_rows) {
     if (row.request.size() > 300 || row.finish) {
       continue;  // the long ones are covered byte by byte
     }

@@ -13,10 +13,6 @@ using http::Request;
 using http::ResponseWriter;
 using http::ShutdownResult;
 
-constexpr http::Route ok_route{"*", http::handler<&say_ok>()};
-constexpr std::string_view ok_close_answer =
-    "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: "
-    "2\r\n\r\nok";
 constexpr std::string_view wait_request = "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n";
 
 struct Done {

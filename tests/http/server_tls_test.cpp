@@ -14,10 +14,6 @@ using http::Next;
 using http::Request;
 using http::ResponseWriter;
 
-constexpr http::Route ok_route{"*", http::handler<&say_ok>()};
-constexpr std::string_view ok_close_answer =
-    "HTTP/1.1 200 OK\r\nDate: *\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: "
-    "2\r\n\r\nok";
 constexpr std::string_view plain_http_answer =
     "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 // The start of a record with a ClientHello, whose rest does not come.

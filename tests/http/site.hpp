@@ -28,6 +28,9 @@ using namespace std::chrono_literals;
 inline constexpr std::uint16_t site_port = 80;
 inline constexpr std::string_view date_line = "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n";
 
+// What becomes of the connection behind an answer; for tables.
+enum class After { keep, close };
+
 // Routes by exact path; everything unknown is served by the route for "*".
 class PathRouter final : public http::Router {
  public:

@@ -7,8 +7,6 @@
 namespace pollux::test {
 namespace {
 
-constexpr std::string_view ok_abc = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
-
 constexpr http::TransportLimits two_connections{
     .connections = 2, .hosts = 4, .in_buffer = 4096, .out_buffer = 1024, .head_size_max = 2048, .fields_max = 16};
 

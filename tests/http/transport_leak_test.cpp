@@ -9,8 +9,6 @@
 namespace pollux::test {
 namespace {
 
-constexpr std::string_view answer_abc = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
-
 // Answers whatever comes, on every connection, `answer`.
 struct Answering {
   Answering(Caller<>& the_caller, RawServer& the_origin, std::string_view text)
@@ -41,7 +39,7 @@ TEST(TransportLeak, EveryCaseEndsWithTheConnectionReusedOrClosed) {
   for (const bool disable_keep_alives : {false, true}) {
     for (const Trip::Use use : {Trip::Use::read, Trip::Use::let_go, Trip::Use::keep}) {
       for (const std::string_view answer :
-           {answer_abc, std::string_view{"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nabc"},
+           {ok_abc, std::string_view{"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nabc"},
             std::string_view{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"}}) {
         Caller<> caller{{.timeouts = {.body_idle = 2s, .body_unread = 1s}, .disable_keep_alives = disable_keep_alives}};
         RawServer& origin = caller.talk.listen(80);
@@ -82,7 +80,7 @@ TEST(TransportLeak, AClientForEachRequestLeavesNothingBehind) {
       trip.go();
       Peer& peer = origin.accept();
       static_cast<void>(peer.want_containing("\r\n\r\n"));
-      peer.say(i % 2 == 0 ? answer_abc : "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+      peer.say(i % 2 == 0 ? ok_abc : "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
       talk.advance(5ms);
       EXPECT_EQ(trip.status, 200);
     }

@@ -14,9 +14,6 @@ namespace {
 using http::CallCause;
 using http::CallStage;
 
-constexpr std::string_view get_root = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: pollux\r\n\r\n";
-constexpr std::string_view ok_abc = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
-
 // ---- early answers
 
 TEST(RoundTrip, AnswerMayComeWhileTheBodyGoesOut) {

@@ -14,12 +14,6 @@ using http::CallCause;
 using http::CallStage;
 using http::TraceEvent;
 
-constexpr std::string_view ok_abc = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
-
-// gzip -9n of "abc".
-constexpr std::string_view gzip_abc{
-    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x4b\x4c\x4a\x06\x00\xc2\x41\x24\x35\x03\x00\x00\x00", 23};
-
 // Answers one request on `peer`.
 void answer(Peer& peer, std::string_view text = ok_abc) {
   static_cast<void>(peer.want_containing("\r\n\r\n"));

@@ -25,9 +25,6 @@ using http::CallCause;
 using http::CallStage;
 using http::TraceEvent;
 
-constexpr std::string_view ok_abc = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
-constexpr std::string_view get_root = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: pollux\r\n\r\n";
-
 struct HttpsOptions {
   tls::ClientTlsLimits limits{.sessions = 6, .handshakes = 4, .cached = 4};
   tls::ClockPolicy clock = tls::ClockPolicy::refuse;

@@ -9,8 +9,6 @@
 namespace pollux::test {
 namespace {
 
-constexpr auto a = SimNameServer::a;
-
 // Three servers; only the last knows something else.
 struct ThreeServers : NamedSite {
   ThreeServers() {

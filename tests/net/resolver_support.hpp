@@ -23,6 +23,9 @@ using port::SimNameAnswer;
 using port::SimNameLie;
 using port::SimNameServer;
 
+inline constexpr auto a = SimNameServer::a;
+inline constexpr auto aaaa = SimNameServer::aaaa;
+
 [[nodiscard]] inline port::Address ip(std::string_view text) {
   const auto address = port::parse_ip(text);
   EXPECT_TRUE(address) << text;

@@ -12,9 +12,6 @@
 namespace pollux::test {
 namespace {
 
-constexpr auto a = SimNameServer::a;
-constexpr auto aaaa = SimNameServer::aaaa;
-
 // ---- without asking anybody
 
 TEST(Resolver, LiteralAddresses) {

@@ -12,17 +12,12 @@
 
 #include "port/sim/sim_port.hpp"
 #include "tests/port/sim_echo.hpp"
+#include "tests/port/sim_support.hpp"
 
 namespace pollux::port {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr Endpoint here{.address = Address::ipv4_loopback(80)};
-
-std::span<const std::byte> bytes(std::string_view text) {
-  return std::as_bytes(std::span{text.data(), text.size()});
-}
 
 // A client says something to the echo server and both finish; true if everything came back.
 bool exchange(SimNetwork& network, SimPort& sim, FaultPort& port, bool parks) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "port/sim/sim_port.hpp"
+#include "tests/port/sim_support.hpp"
 #include "tests/support/heap_guard.hpp"
 
 namespace pollux::port {
@@ -18,10 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Address service_at = Address::ipv4(192, 0, 2, 53, 53);
-
-std::span<const std::byte> bytes(std::string_view text) {
-  return std::as_bytes(std::span{text.data(), text.size()});
-}
 
 std::string text_of(std::span<const std::byte> data) {
   std::string text(data.size(), '\0');

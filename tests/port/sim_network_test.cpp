@@ -11,17 +11,12 @@
 
 #include "port/sim/sim_port.hpp"
 #include "tests/port/sim_echo.hpp"
+#include "tests/port/sim_support.hpp"
 
 namespace pollux::port {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::span<const std::byte> bytes(std::string_view text) {
-  return std::as_bytes(std::span{text.data(), text.size()});
-}
-
-constexpr Endpoint here{.address = Address::ipv4_loopback(80)};
 
 // Several machines, every unpleasantness, one seed: all lines of the trace.
 std::string run(std::uint64_t seed) {

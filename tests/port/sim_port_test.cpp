@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/port/sim_echo.hpp"
+#include "tests/port/sim_support.hpp"
 
 // Counts what the program takes from the heap with operator new, so that a test can show a stretch without any.
 namespace {
@@ -45,12 +46,6 @@ namespace pollux::port {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::span<const std::byte> bytes(std::string_view text) {
-  return std::as_bytes(std::span{text.data(), text.size()});
-}
-
-constexpr Endpoint here{.address = Address::ipv4_loopback(80)};
 
 class SimPortTest : public ::testing::Test {
  protected:

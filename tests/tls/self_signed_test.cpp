@@ -49,19 +49,19 @@ class TlsSelfSigned : public testing::Test {
   TestLibrary library_{port_};
 };
 
-struct Parsed {
+struct ParsedPair {
   mbedtls_x509_crt certificate;
   mbedtls_pk_context key;
-  Parsed() {
+  ParsedPair() {
     mbedtls_x509_crt_init(&certificate);
     mbedtls_pk_init(&key);
   }
-  ~Parsed() {
+  ~ParsedPair() {
     mbedtls_x509_crt_free(&certificate);
     mbedtls_pk_free(&key);
   }
-  Parsed(const Parsed&) = delete;
-  Parsed& operator=(const Parsed&) = delete;
+  ParsedPair(const ParsedPair&) = delete;
+  ParsedPair& operator=(const ParsedPair&) = delete;
 };
 
 TEST_F(TlsSelfSigned, IsWhatItSays) {
@@ -80,7 +80,7 @@ TEST_F(TlsSelfSigned, IsWhatItSays) {
   EXPECT_EQ(info->not_after, end.seconds);
   EXPECT_EQ(info->serial.view().size(), 16U * 3 - 1);
 
-  Parsed parsed;
+  ParsedPair parsed;
   ASSERT_EQ(tls::parse_chain(made.certificate, parsed.certificate), Error::none);
   ASSERT_EQ(tls::parse_key(*library_, made.key, parsed.key), Error::none);
   EXPECT_EQ(tls::check_key(*library_, parsed.certificate, parsed.key), Error::none);
@@ -102,8 +102,8 @@ TEST_F(TlsSelfSigned, MbedtlsTakesItWhereItIsTrusted) {
   const Made made = make({.common_name = "device.test", .not_before = start, .not_after = end});
   const Made other = make({.common_name = "device.test", .not_before = start, .not_after = end});
   const auto flags_with = [&](const std::string& trusted) {
-    Parsed own;
-    Parsed trust;
+    ParsedPair own;
+    ParsedPair trust;
     EXPECT_EQ(tls::parse_chain(made.certificate, own.certificate), Error::none);
     EXPECT_EQ(tls::parse_chain(trusted, trust.certificate), Error::none);
     std::uint32_t flags = 0;
@@ -133,7 +133,7 @@ TEST_F(TlsSelfSigned, CommonNames) {
   const auto subject_of = [this](std::string_view name) {
     const Made made = make({.common_name = name, .not_before = start, .not_after = end});
     EXPECT_EQ(made.error, Error::none) << name;
-    Parsed parsed;
+    ParsedPair parsed;
     EXPECT_EQ(tls::parse_chain(made.certificate, parsed.certificate), Error::none);
     EXPECT_TRUE(tls::names_host(parsed.certificate, name)) << name;
     const auto info = tls::read_certificate(*library_, made.certificate);
@@ -174,7 +174,7 @@ TEST_F(TlsSelfSigned, NamesThatAreNone) {
 TEST_F(TlsSelfSigned, TheCommonNameIsNotNamedTwice) {
   const std::array<std::string_view, 2> names{"device.test", "b.test"};
   const Made made = make({.common_name = "device.test", .names = names, .not_before = start, .not_after = end});
-  Parsed parsed;
+  ParsedPair parsed;
   ASSERT_EQ(tls::parse_chain(made.certificate, parsed.certificate), Error::none);
   int count = 0;
   for (const mbedtls_x509_sequence* name = &parsed.certificate.subject_alt_names; name != nullptr; name = name->next) {

@@ -9,7 +9,7 @@ namespace {
 using namespace std::string_view_literals;
 
 // "name=value" for each pair, "name" for one without '=', joined by a blank; then how many were refused.
-std::string listed(std::string_view query) {
+std::string listed_pairs(std::string_view query) {
   const Copy copy{query};
   QueryPairs pairs{copy.view()};
   std::string text;
@@ -20,17 +20,17 @@ std::string listed(std::string_view query) {
 }
 
 TEST(Query, Walks) {
-  EXPECT_EQ(listed(""), " 0");
-  EXPECT_EQ(listed("a=1"), "[a=1] 0");
-  EXPECT_EQ(listed("a=1&b=2"), "[a=1][b=2] 0");
-  EXPECT_EQ(listed("&&a=1&&b=2&"), "[a=1][b=2] 0");
-  EXPECT_EQ(listed("a"), "[a] 0");
-  EXPECT_EQ(listed("a="), "[a=] 0");
-  EXPECT_EQ(listed("=v"), "[=v] 0");
-  EXPECT_EQ(listed("a=b=c"), "[a=b=c] 0");
-  EXPECT_EQ(listed("a=%zz&b"), "[a=%zz][b] 0");
-  EXPECT_EQ(listed("a=1;b=2"), " 1");
-  EXPECT_EQ(listed("a=1;b=2&c=3&;&d"), "[c=3][d] 2");
+  EXPECT_EQ(listed_pairs(""), " 0");
+  EXPECT_EQ(listed_pairs("a=1"), "[a=1] 0");
+  EXPECT_EQ(listed_pairs("a=1&b=2"), "[a=1][b=2] 0");
+  EXPECT_EQ(listed_pairs("&&a=1&&b=2&"), "[a=1][b=2] 0");
+  EXPECT_EQ(listed_pairs("a"), "[a] 0");
+  EXPECT_EQ(listed_pairs("a="), "[a=] 0");
+  EXPECT_EQ(listed_pairs("=v"), "[=v] 0");
+  EXPECT_EQ(listed_pairs("a=b=c"), "[a=b=c] 0");
+  EXPECT_EQ(listed_pairs("a=%zz&b"), "[a=%zz][b] 0");
+  EXPECT_EQ(listed_pairs("a=1;b=2"), " 1");
+  EXPECT_EQ(listed_pairs("a=1;b=2&c=3&;&d"), "[c=3][d] 2");
 }
 
 TEST(Query, FindsValues) {

@@ -80,7 +80,7 @@ TEST(Quoted, UnquotesWhatItWrote) {
   }
 }
 
-std::string listed(std::string_view value) {
+std::string listed_items(std::string_view value) {
   const Copy copy{value};
   ListItems items{copy.view()};
   std::string text;
@@ -91,14 +91,14 @@ std::string listed(std::string_view value) {
 }
 
 TEST(List, WalksElements) {
-  EXPECT_EQ(listed(""), "");
-  EXPECT_EQ(listed(" , ,,\t"), "");
-  EXPECT_EQ(listed("a"), "[a]");
-  EXPECT_EQ(listed(" a ,b,, c d\t,"), "[a][b][c d]");
-  EXPECT_EQ(listed(R"(gzip, "a,b", br)"), R"([gzip]["a,b"][br])");
-  EXPECT_EQ(listed(R"(a="x,\",y", b)"), R"([a="x,\",y"][b])");
-  EXPECT_EQ(listed(R"(a, "b, c)"), R"([a]["b, c])");
-  EXPECT_EQ(listed("\""), "[\"]");
+  EXPECT_EQ(listed_items(""), "");
+  EXPECT_EQ(listed_items(" , ,,\t"), "");
+  EXPECT_EQ(listed_items("a"), "[a]");
+  EXPECT_EQ(listed_items(" a ,b,, c d\t,"), "[a][b][c d]");
+  EXPECT_EQ(listed_items(R"(gzip, "a,b", br)"), R"([gzip]["a,b"][br])");
+  EXPECT_EQ(listed_items(R"(a="x,\",y", b)"), R"([a="x,\",y"][b])");
+  EXPECT_EQ(listed_items(R"(a, "b, c)"), R"([a]["b, c])");
+  EXPECT_EQ(listed_items("\""), "[\"]");
 }
 
 TEST(List, FindsTokens) {
