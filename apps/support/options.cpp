@@ -1,7 +1,8 @@
 #include "apps/support/options.hpp"
 
-#include <cstdio>
+#include <unistd.h>
 
+#include "apps/support/line.hpp"
 #include "port/ensure.hpp"
 #include "stack/base/text.hpp"
 
@@ -9,8 +10,24 @@ namespace pollux::apps {
 
 namespace {
 
-void print(std::FILE* to, std::string_view text) noexcept {
-  std::fwrite(text.data(), 1, text.size(), to);
+// So many blanks, for a column: none if `count` would be less.
+class Blanks {
+ public:
+  explicit Blanks(std::size_t column, std::size_t used = 0) noexcept : size_{column > used ? column - used : 0} {
+    size_ = size_ < text.size() ? size_ : text.size();
+  }
+  operator std::string_view() const noexcept { return {text.data(), size_}; }
+
+ private:
+  static constexpr std::string_view text = "                                                                ";
+  std::size_t size_;
+};
+
+// `text` behind its first `count` characters. (substr() of a place that the compiler cannot check needs libstdc++.)
+std::string_view behind(std::string_view text, std::size_t count) noexcept {
+  ENSURE(count <= text.size());
+  text.remove_prefix(count);
+  return text;
 }
 
 // How long an option is in the left column of --help: "--name VALUE".
@@ -120,8 +137,7 @@ std::optional<int> Options::parse_name(std::string_view argument, Arguments& arg
     return 0;
   }
   if (argument == "--version") {
-    print(stdout, program_);
-    print(stdout, " " POLLUX_VERSION "\n");
+    print_line(STDOUT_FILENO, program_, " " POLLUX_VERSION);
     return 0;
   }
   const std::size_t equals = argument.find('=');
@@ -133,7 +149,7 @@ std::optional<int> Options::parse_name(std::string_view argument, Arguments& arg
   if (equals == std::string_view::npos) {
     return apply(*option, name, std::nullopt, arguments);
   }
-  return apply(*option, name, argument.substr(equals + 1), arguments);
+  return apply(*option, name, behind(argument, equals + 1), arguments);
 }
 
 std::optional<int> Options::parse_letters(std::string_view argument, Arguments& arguments) noexcept {
@@ -147,7 +163,7 @@ std::optional<int> Options::parse_letters(std::string_view argument, Arguments& 
     const bool is_flag = option->kind == Kind::flag;
     std::optional<std::string_view> value;
     if (!is_flag && i + 1 < argument.size()) {
-      value = argument.substr(i + 1);
+      value = behind(argument, i + 1);
     }
     if (const auto status = apply(*option, {shown.data(), shown.size()}, value, arguments)) {
       return status;
@@ -224,8 +240,7 @@ const char* Options::take(Option& option, std::string_view value) noexcept {
 }
 
 int Options::fail(std::string_view flag, std::string_view reason) const noexcept {
-  std::fprintf(stderr, "%.*s: %.*s: %.*s; try --help\n", static_cast<int>(program_.size()), program_.data(),
-               static_cast<int>(flag.size()), flag.data(), static_cast<int>(reason.size()), reason.data());
+  print_line(STDERR_FILENO, program_, ": ", flag, ": ", reason, "; try --help");
   return 2;
 }
 
@@ -236,53 +251,51 @@ int Options::fail_value(const Option& option, std::string_view shown, std::strin
   if (option.kind == Kind::number) {
     range.put(' ').put_decimal(option.range.min).put(" to ").put_decimal(option.range.max);
   }
-  std::fprintf(stderr, "%.*s: %.*s: \"%.*s\" %s%.*s\n", static_cast<int>(program_.size()), program_.data(),
-               static_cast<int>(shown.size()), shown.data(), static_cast<int>(value.size()), value.data(), reason,
-               static_cast<int>(range.size()), range.view().data());
+  print_line(STDERR_FILENO, program_, ": ", shown, ": \"", value, "\" ", reason, range.view());
   return 2;
 }
 
 void Options::print_help() const noexcept {
-  std::printf("Usage: %.*s [OPTION]...", static_cast<int>(program_.size()), program_.data());
+  std::array<char, line_max> memory{};
+  base::TextWriter usage{memory};
   std::size_t column = std::string_view{"--version"}.size();
   for (std::size_t i = 0; i < operand_count_; ++i) {
     const std::string_view name = operands_[i].placeholder;
-    std::printf(" %.*s", static_cast<int>(name.size()), name.data());
+    usage.put(' ').put(name);
     column = name.size() > column ? name.size() : column;
   }
-  std::printf("\n%.*s\n\n", static_cast<int>(summary_.size()), summary_.data());
+  print_line(STDOUT_FILENO, "Usage: ", program_, " [OPTION]...", usage.view());
+  print_line(STDOUT_FILENO, summary_, "\n");
   for (std::size_t i = 0; i < option_count_; ++i) {
     column = width(options_[i]) > column ? width(options_[i]) : column;
   }
   // Letters stand in a column of their own, which is there if any option has one.
-  const int letters = has_letters() ? 4 : 0;
+  const Blanks letters{has_letters() ? 4U : 0U};
   for (std::size_t i = 0; i < operand_count_; ++i) {
     const Operand& operand = operands_[i];
-    std::printf("  %*s%-*.*s  %.*s\n", letters, "", static_cast<int>(column),
-                static_cast<int>(operand.placeholder.size()), operand.placeholder.data(),
-                static_cast<int>(operand.help.size()), operand.help.data());
+    print_line(STDOUT_FILENO, "  ", letters, operand.placeholder, Blanks{column, operand.placeholder.size()}, "  ",
+               operand.help);
   }
   for (std::size_t i = 0; i < option_count_; ++i) {
-    const Option& option = options_[i];
-    if (option.letter != 0) {
-      std::printf("  -%c, ", option.letter);
-    } else {
-      std::printf("  %*s", letters, "");
-    }
-    std::printf("%.*s%s%.*s%*s  %.*s", static_cast<int>(option.name.size()), option.name.data(),
-                option.placeholder.empty() ? "" : " ", static_cast<int>(option.placeholder.size()),
-                option.placeholder.data(), static_cast<int>(column - width(option)), "",
-                static_cast<int>(option.help.size()), option.help.data());
-    if (option.kind == Kind::list) {
-      std::printf(" (repeatable)");
-    }
-    if (option.kind == Kind::number) {
-      std::printf(" (default %llu)", static_cast<unsigned long long>(option.number_default));
-    }
-    std::printf("\n");
+    print_help(options_[i], column, letters);
   }
-  std::printf("  %*s%-*s  show this text\n", letters, "", static_cast<int>(column), "--help");
-  std::printf("  %*s%-*s  show the version\n", letters, "", static_cast<int>(column), "--version");
+  print_help({.name = "--help", .help = "show this text"}, column, letters);
+  print_help({.name = "--version", .help = "show the version"}, column, letters);
+}
+
+void Options::print_help(const Option& option, std::size_t column, std::string_view letters) const noexcept {
+  std::array<char, 64> memory{};
+  base::TextWriter note{memory};
+  if (option.kind == Kind::list) {
+    note.put(" (repeatable)");
+  }
+  if (option.kind == Kind::number) {
+    note.put(" (default ").put_decimal(option.number_default).put(')');
+  }
+  const std::array<char, 4> letter{'-', option.letter, ',', ' '};
+  print_line(STDOUT_FILENO, "  ", option.letter != 0 ? std::string_view{letter.data(), letter.size()} : letters,
+             option.name, option.placeholder.empty() ? "" : " ", option.placeholder, Blanks{column, width(option)},
+             "  ", option.help, note.view());
 }
 
 }  // namespace pollux::apps

@@ -145,6 +145,7 @@ class Options {
   int fail_value(const Option& option, std::string_view shown, std::string_view value,
                  const char* reason) const noexcept;
   void print_help() const noexcept;
+  void print_help(const Option& option, std::size_t column, std::string_view letters) const noexcept;
 
   std::string_view program_;
   std::string_view summary_;
