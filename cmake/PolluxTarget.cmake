@@ -32,10 +32,14 @@ function(pollux_compile_as_ours target)
             $<$<BOOL:${POLLUX_WARNINGS_AS_ERRORS}>:-Werror>)
 endfunction()
 
+# A broken ENSURE names its file as it stands in this folder, not where this folder is: shorter, and the same program from any of them.
+set(POLLUX_NAMES_OF_FILES "-fmacro-prefix-map=${POLLUX_ROOT}=")
+
 # pollux_compile_as_library(TARGET): as ours, without exceptions, RTTI and guarded statics, so that it needs no libstdc++ at run time.
 function(pollux_compile_as_library target)
   pollux_compile_as_ours(${target})
-  target_compile_options(${target} PRIVATE -fno-exceptions -fno-rtti -fno-threadsafe-statics ${POLLUX_SMALL_OPTIONS})
+  target_compile_options(${target} PRIVATE -fno-exceptions -fno-rtti -fno-threadsafe-statics ${POLLUX_NAMES_OF_FILES}
+                                           ${POLLUX_SMALL_OPTIONS})
 endfunction()
 
 # pollux_library(NAME SOURCES... [LINK LIBS...]): a static library pollux_NAME, also known as pollux::NAME.
