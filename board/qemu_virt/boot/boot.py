@@ -1,6 +1,7 @@
 """board/qemu_virt/boot/run without its packages: see run --help."""
 import argparse
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ BUILD = ROOT / "build" / "boot"
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends, and its files go
     options = parse()
     names = options.machine or (["virt64", "virt32"] if options.test else ["virt64"])
     if not options.test and len(names) > 1:
@@ -30,6 +32,7 @@ def main():
         fail(str(error))
     except KeyboardInterrupt:
         print()
+        return 130 if options.test else 0
     return 0
 
 

@@ -21,7 +21,16 @@ MEBIBYTE = 1 << 20
 # Of the board that QEMU calls virt, with board.dts beside it.
 VIRT_MODULES = ("virtio_mmio", "virtio_net", "virtio_blk", "crc32c_generic", "ext4", "leds_gpio", "ledtrig_timer")
 VIRT_DEVICES = ("-device", "virtio-net-device,netdev=net0", "-device", "virtio-blk-device,drive=disk0")
-VIRT_GPIO = ("relay=9030000.pl061:1:out", "button=9030000.pl061:3:in")
+ARM64_KERNEL = "linux-image-[0-9]*[0-9]-arm64"
+
+# A pin's level is in PL061's data register; address bits 2 to 9 are its mask.
+VIRT_PINS = {
+    "gpio": ("relay=9030000.pl061:1:out", "button=9030000.pl061:3:in"),
+    "led": "pollux:green:status",
+    "led_pin": (0x9030000 + (4 << 0), 0),
+    "relay_pin": (0x9030000 + (4 << 1), 1),
+    "has_button": True,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,13 +48,21 @@ class Machine:
     command_line: str = ""
     interface: str = "eth0"
     network: tuple = ()  # QEMU arguments
+    libraries: str = ""  # where the shared libraries of its programs are on the host; static ones need none
     dtb: str = ""  # of the kernel package; empty: board.dts
     is_serial_second: bool = False
     watchdog: str = ""  # DEVICE:SECONDS
     gpio: tuple = ()  # NAME=CHIP:LINE:DIRECTION
     boot_deadline: int = 60  # seconds; many times what it takes
     has_disk: bool = True
-    gpio_data: int = 0  # physical address of the PL061 that board.dts describes
+    led: str = ""  # the guest's name of it
+    # Where the level of a pin can be read: physical address and bit, for QEMU's monitor.
+    led_pin: tuple = ()
+    relay_pin: tuple = ()
+    has_button: bool = False
+    has_carrier: bool = True  # the guest is told when its cable is pulled
+    has_working_watchdog: bool = True
+    image: int = 72  # MiB that the test uploads
     hello_resident_max: int = 0  # bytes of pollux-hello besides its pools and arena; 0: only said
 
 
@@ -57,14 +74,13 @@ MACHINES = {
         memory=64,
         suite="bookworm",
         arch="arm64",
-        kernel="linux-image-[0-9]*[0-9]-arm64",
+        kernel=ARM64_KERNEL,
         modules=VIRT_MODULES + ("i6300esb",),
         serial="ttyAMA0",
         model="linux,dummy-virt",
         network=VIRT_DEVICES + ("-device", "i6300esb", "-watchdog-action", "reset"),
         watchdog="/dev/watchdog0:4",
-        gpio=VIRT_GPIO,
-        gpio_data=0x9030000,
+        **VIRT_PINS,
     ),
     "virt32": Machine(
         preset="armhf-musl",
@@ -80,9 +96,61 @@ MACHINES = {
         model="linux,dummy-virt",
         network=VIRT_DEVICES,
         watchdog="/dev/watchdog0:4",
-        gpio=VIRT_GPIO,
-        gpio_data=0x9030000,
+        **VIRT_PINS,
         hello_resident_max=200 * 1024,
+    ),
+    # Boards that QEMU knows, with the device tree that the kernel brings for them. Their watchdogs never end in QEMU 7.2.
+    "raspi3b": Machine(
+        preset="aarch64-musl",
+        qemu="qemu-system-aarch64",
+        arguments=("-M", "raspi3b"),
+        memory=1024,
+        suite="bookworm",
+        arch="arm64",
+        kernel=ARM64_KERNEL,
+        modules=("phy_generic", "dwc2", "usbnet", "cdc_ether", "bcm2835_thermal", "bcm2835_wdt"),
+        serial="ttyS1",
+        is_serial_second=True,
+        model="Raspberry Pi 3 Model B",
+        command_line="console=ttyS1,115200",
+        interface="usb0",
+        network=("-device", "usb-net,netdev=net0"),
+        dtb="broadcom/bcm2837-rpi-3-b.dtb",
+        watchdog="/dev/watchdog0:10",
+        has_working_watchdog=False,
+        has_carrier=False,
+        has_disk=False,
+        boot_deadline=180,
+        gpio=("relay=pinctrl-bcm2835:17:out",),
+        relay_pin=(0x3F200034, 17),  # GPLEV0
+        image=8,
+    ),
+    "raspi0": Machine(
+        preset="armv6",
+        qemu="qemu-system-arm",
+        arguments=("-M", "raspi0"),
+        memory=512,
+        suite="bookworm",
+        arch="armel",
+        kernel="linux-image-[0-9]*[0-9]-rpi",
+        modules=("usbnet", "cdc_ether", "leds_gpio"),
+        serial="ttyAMA0",
+        model="Raspberry Pi Zero",
+        command_line="initcall_blacklist=bcm2835_power_driver_init",  # its registers are not there: an external abort
+        interface="usb0",
+        network=("-device", "usb-net,netdev=net0"),
+        dtb="bcm2835-rpi-zero.dtb",
+        libraries="/usr/arm-linux-gnueabi/lib",
+        watchdog="/dev/watchdog0:10",
+        has_working_watchdog=False,
+        has_carrier=False,
+        has_disk=False,
+        boot_deadline=180,
+        gpio=("relay=pinctrl-bcm2835:17:out",),
+        led="ACT",
+        led_pin=(0x20200038, 47 - 32),  # GPLEV1
+        relay_pin=(0x20200034, 17),
+        image=8,
     ),
 }
 
@@ -159,10 +227,10 @@ class Guest:
                     return event
             self._read_qmp(end - time.monotonic())
 
-    def pin(self, line):
-        """The level of a line of the GPIO controller, as the hardware has it: PL061's data register, address bits 2 to 9 its mask."""
-        answer = self.monitor(f"xp /1wx {self.machine.gpio_data + (4 << line):#x}")
-        return 1 if int(answer.split(":")[1], 16) else 0
+    def pin(self, place):
+        """The level of a pin as the hardware has it; `place` is one of the machine's, led_pin say."""
+        address, bit = place
+        return int(self.monitor(f"xp /1wx {address:#x}").split(":")[1], 16) >> bit & 1
 
     def wait(self):
         """Until the machine is switched off."""
@@ -229,6 +297,8 @@ class Guest:
             archive.link(f"bin/{applet}", "busybox")
         for program in ("pollux-device", "pollux-hello"):
             archive.file(f"bin/{program}", (self._programs / program).read_bytes(), 0o755)
+        for path in _libraries(self._programs / "pollux-device", machine.libraries):
+            archive.file(f"lib/{path.name}", path.read_bytes(), 0o755)
         for name in ("rcS", "serve", "agent"):
             archive.file(f"etc/{name}", (HERE / "guest" / name).read_bytes(), 0o755)
         inittab = [
@@ -339,3 +409,12 @@ def _only(folder, pattern):
     if not found:
         raise GuestFailure(f"{folder}: there is no {pattern}")
     return found[-1]
+
+
+def _libraries(program, folder):
+    """The shared libraries that the program asks for, and what loads them; nothing for a static program."""
+    text = subprocess.run(["readelf", "-ldW", str(program)], check=True, capture_output=True, text=True).stdout
+    names = re.findall(r"\(NEEDED\).*\[(.*)\]", text) + re.findall(r"program interpreter: /lib\w*/(.*)\]", text)
+    if names and not folder:
+        raise GuestFailure(f"{program} is not a static program: it needs {', '.join(names)}")
+    return [pathlib.Path(folder) / name for name in names]
