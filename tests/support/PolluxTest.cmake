@@ -3,6 +3,9 @@
 # would double the time of its compilation.
 # The two definitions are those of pollux::linux_port: what was read once must have been read with the same ones.
 set(POLLUX_TEST_OPTIONS -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -O0 -fno-sanitize=undefined)
+if(CMAKE_CROSSCOMPILING)
+  list(APPEND POLLUX_TEST_OPTIONS -DPOLLUX_TESTS_EMULATED) # support/emulated.hpp
+endif()
 if(NOT TARGET pollux_test_headers)
   file(GENERATE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/pollux_test_headers.cpp" CONTENT "")
   add_library(pollux_test_headers OBJECT "${CMAKE_CURRENT_BINARY_DIR}/pollux_test_headers.cpp")

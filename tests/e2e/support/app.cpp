@@ -20,6 +20,8 @@
 #include <fstream>
 #include <utility>
 
+#include "tests/support/emulated.hpp"
+
 namespace pollux::e2e {
 
 // The folder of our programs: next to this test, or where POLLUX_BIN_DIR says.
@@ -140,6 +142,9 @@ std::size_t App::descriptors() const {
 }
 
 std::size_t App::resident_kib() const {
+  if (test::is_emulated) {
+    return 0;
+  }
   std::ifstream status{"/proc/" + std::to_string(pid_) + "/status"};
   std::string word;
   std::size_t value = 0;

@@ -53,7 +53,8 @@ class App {
   // All the lines it printed by the time it was listening on everything it was asked for.
   [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
   [[nodiscard]] pid_t pid() const { return pid_; }
-  // How many descriptors the process has open, and its resident memory in KiB (proc(5)): for tests that nothing leaks.
+  // How many descriptors the process has open, and its resident memory in KiB (proc(5)): for tests that nothing leaks. Under an emulator the memory
+  // would be the emulator's, which translates code and never gives it back: 0 there.
   [[nodiscard]] std::size_t descriptors() const;
   [[nodiscard]] std::size_t resident_kib() const;
 
