@@ -50,7 +50,7 @@ class LatencyHistogram {
   }
   [[nodiscard]] static constexpr std::uint64_t first_of(std::size_t index) noexcept {
     const std::size_t shift = index < 2 * sub_count ? 0 : (index >> sub_bits) - 1;
-    return (index - (shift << sub_bits)) << shift;
+    return (std::uint64_t{index} - (shift << sub_bits)) << shift;
   }
   [[nodiscard]] static constexpr std::uint64_t last_of(std::size_t index) noexcept { return first_of(index + 1) - 1; }
   [[nodiscard]] static constexpr std::size_t bucket_count() noexcept { return index_of(value_max) + 1; }
