@@ -136,7 +136,7 @@ port::Result<port::Address, ListenError> Server::listen(port::Socket listener, b
 
 port::Result<port::Address, ListenError> Server::add_listener(port::Socket socket, bool owner,
                                                               tls::ServerContext* tls) noexcept {
-  ENSURE(tls == nullptr || tls->is_started());
+  ENSURE(tls == nullptr || (tls::is_built_in && tls->is_started()));
   const auto address = config_.loop.port().local_address(socket);
   if (!address) {
     config_.loop.port().close(socket);

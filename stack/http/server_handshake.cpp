@@ -27,6 +27,9 @@ constexpr std::string_view plain_http_answer =
 // Returns until when the loop may wait: not at all for a handshake that can go on; for those who wait to be admitted until somebody may have become
 // slow enough to give way.
 port::Time Server::prepare_handshakes(net::PollSet& set, port::Time now) noexcept {
+  if (!tls::is_built_in) {
+    return port::never;
+  }
   for (const ServerConn* conn = handshaking_.front(); conn != nullptr; conn = Places::next(*conn)) {
     conn->tls()->begin_turn();  // of the same context several times: no handshake goes on before all are through
     const bool added =
@@ -42,11 +45,17 @@ port::Time Server::prepare_handshakes(net::PollSet& set, port::Time now) noexcep
 
 // Something has come. What follows from it is done in work(), behind those that came before.
 void Server::queue_handshake(ServerConn& conn) noexcept {
+  if (!tls::is_built_in) {
+    return;
+  }
   (conn.stream().is_tls() ? handshakes_ : admissions_).push_back(conn);
 }
 
 // One that has used up this turn's time goes behind the others; those that it left none keep their places, and are first in the next turn.
 void Server::go_on_with_handshakes() noexcept {
+  if (!tls::is_built_in) {
+    return;
+  }
   admit_waiting();
   for (std::size_t count = handshakes_.size(); count > 0; --count) {
     ServerConn* const conn = handshakes_.pop_front();

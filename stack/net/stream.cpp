@@ -39,7 +39,7 @@ tls::Status Stream::handshake() noexcept {
 }
 
 StreamResult Stream::recv(std::span<char> out) noexcept {
-  if (tls_ == nullptr) [[likely]] {
+  if (!is_tls()) [[likely]] {
     return plain_result(port_->recv(socket_, base::as_writable_bytes(out)), StreamStatus::want_read);
   }
   return recv_tls(out);
@@ -58,7 +58,7 @@ StreamResult Stream::send_tls(std::string_view first, std::string_view second, b
 }
 
 StreamResult Stream::send_file(port::File file, std::uint64_t offset, std::size_t size) noexcept {
-  if (tls_ == nullptr) [[likely]] {
+  if (!is_tls()) [[likely]] {
     return plain_result(port_->send_file(socket_, file, offset, size), StreamStatus::want_write);
   }
   std::array<char, tls_file_piece> piece;
@@ -75,7 +75,7 @@ StreamResult Stream::send_file(port::File file, std::uint64_t offset, std::size_
 }
 
 StreamStatus Stream::shutdown_send() noexcept {
-  if (tls_ != nullptr) {
+  if (is_tls()) {
     const tls::Status status = tls_->shutdown_send();
     if (status == tls::Status::want_write || status == tls::Status::want_read) {
       return StreamStatus::want_write;
@@ -102,7 +102,7 @@ void Stream::drop_tls() noexcept {
 }
 
 void Stream::leave_tls(bool clean) noexcept {
-  if (tls_ != nullptr) {
+  if (is_tls()) {
     tls_->close(clean);
     tls_ = nullptr;
     recv_wants_write_ = send_wants_read_ = false;

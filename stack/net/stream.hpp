@@ -12,6 +12,7 @@
 
 #include "port/port.hpp"
 #include "stack/base/text.hpp"
+#include "stack/tls/limits.hpp"
 #include "stack/tls/session.hpp"
 
 namespace pollux::net {
@@ -41,17 +42,13 @@ class Stream {
   // ---- TLS
   // From now on everything goes through `session`, which a context has lent for this socket; close() gives it back.
   void start_tls(tls::Session& session) noexcept { tls_ = &session; }
-  [[nodiscard]] bool is_tls() const noexcept { return tls_ != nullptr; }
+  [[nodiscard]] bool is_tls() const noexcept { return tls::is_built_in && tls_ != nullptr; }
   // Goes on with the handshake; `ok` once: it is over. `want_read`, `want_write`: as to_poll() says.
   [[nodiscard]] tls::Status handshake() noexcept;
   // Of an open TLS stream; nullptr for a plain one.
-  [[nodiscard]] const tls::ConnectionInfo* tls_info() const noexcept {
-    return tls_ != nullptr ? &tls_->info() : nullptr;
-  }
+  [[nodiscard]] const tls::ConnectionInfo* tls_info() const noexcept { return is_tls() ? &tls_->info() : nullptr; }
   // Why the stream failed, if it is TLS that failed; nullptr for a plain stream.
-  [[nodiscard]] const tls::ErrorInfo* tls_error() const noexcept {
-    return tls_ != nullptr ? &tls_->error_info() : nullptr;
-  }
+  [[nodiscard]] const tls::ErrorInfo* tls_error() const noexcept { return is_tls() ? &tls_->error_info() : nullptr; }
 
   // Gives the session back without a close_notify and goes on in the clear, on the same socket. For a server whose client never spoke TLS, and
   // for whoever has sent everything, close_notify too, and only waits for the end of the connection. On a plain stream nothing happens.
@@ -60,14 +57,14 @@ class Stream {
   // ---- polling
   // The events of the socket to wait for in order to receive (readable) and to send (writable). `wanted` may also be none.
   [[nodiscard]] port::Events to_poll(port::Events wanted) const noexcept {
-    return tls_ == nullptr ? wanted : crossed(wanted);
+    return !is_tls() ? wanted : crossed(wanted);
   }
   // What the socket's events mean for a stream of which `wanted` was asked: error and hangup stay as they are.
   [[nodiscard]] port::Events from_poll(port::Events ready, port::Events wanted) const noexcept {
-    return tls_ == nullptr ? ready : uncrossed(ready, wanted);
+    return !is_tls() ? ready : uncrossed(ready, wanted);
   }
   // There is more to receive whatever poll() says: the last recv() stopped because its span was full.
-  [[nodiscard]] bool has_pending() const noexcept { return tls_ != nullptr && tls_->has_pending(); }
+  [[nodiscard]] bool has_pending() const noexcept { return is_tls() && tls_->has_pending(); }
 
   // ---- moving bytes
   // Moves what has arrived into `out` (not empty); never waits. A size below out.size() means nothing more was there.
@@ -76,7 +73,7 @@ class Stream {
   // Sends from `first`, then `second` (not both empty), any part of them; `more`: another send follows at once. A call after one that did
   // not take everything begins with the bytes that were left.
   [[nodiscard]] StreamResult send(std::string_view first, std::string_view second = {}, bool more = false) noexcept {
-    if (tls_ == nullptr) [[likely]] {
+    if (!is_tls()) [[likely]] {
       return plain_result(port_->send(socket_, base::as_bytes(first), base::as_bytes(second), more),
                           StreamStatus::want_write);
     }
@@ -86,8 +83,8 @@ class Stream {
   [[nodiscard]] StreamResult send_file(port::File file, std::uint64_t offset, std::size_t size) noexcept;
   // TLS: bytes that the socket has given or taken since the last call, although recv() or send() may have had nothing to tell: records are
   // moved in whole. Who watches over a peer's speed needs to know. 0 for a plain stream, where the results say it all.
-  [[nodiscard]] std::size_t take_received() noexcept { return tls_ != nullptr ? tls_->take_received() : 0; }
-  [[nodiscard]] std::size_t take_sent() noexcept { return tls_ != nullptr ? tls_->take_sent() : 0; }
+  [[nodiscard]] std::size_t take_received() noexcept { return is_tls() ? tls_->take_received() : 0; }
+  [[nodiscard]] std::size_t take_sent() noexcept { return is_tls() ? tls_->take_sent() : 0; }
   // Finishes our direction, after everything was sent; receiving goes on. `ok`; want_write (TLS: the socket is full; again when it is
   // writable); failed.
   StreamStatus shutdown_send() noexcept;

@@ -6,6 +6,14 @@
 
 namespace pollux::tls {
 
+// A build without TLS (-DPOLLUX_TLS=OFF says it to all who use the libraries) has no contexts and no sessions; the compiler leaves out what
+// would deal with them.
+#ifdef POLLUX_WITHOUT_TLS
+inline constexpr bool is_built_in = false;
+#else
+inline constexpr bool is_built_in = true;
+#endif
+
 struct ServerTlsLimits {
   std::uint16_t sessions = 16;     // TLS connections at the same time; more wait, TCP-accepted, their deadline running
   std::uint16_t handshakes = 4;    // of those, in the handshake at the same time
