@@ -87,6 +87,12 @@ if(POLLUX_MBEDTLS_OURS)
     PROPERTY COMPILE_DEFINITIONS mbedtls_ecp_mul=pollux_ecp_mul) # toolchains/mbedtls_x25519.c
   target_compile_definitions(
     pollux_mbedtls PUBLIC $<BUILD_INTERFACE:MBEDTLS_CONFIG_FILE="${POLLUX_ROOT}toolchains/mbedtls_config.h">)
+  if(NOT POLLUX_CLIENT)
+    target_compile_definitions(pollux_mbedtls PUBLIC $<BUILD_INTERFACE:POLLUX_WITHOUT_CLIENT>)
+  endif()
+  if(POLLUX_SMALL)
+    target_compile_definitions(pollux_mbedtls PUBLIC $<BUILD_INTERFACE:POLLUX_SMALL>)
+  endif()
   # Somebody else's code: its warnings are not ours. Small, but where the time goes quick, in a debug build too: as quick as everything with -O2
   # and 36 KB smaller; -O3 is larger, slower by a third for AES-GCM and no quicker otherwise (numbers: stack/tls/README.md).
   target_compile_options(pollux_mbedtls PRIVATE -w -ffunction-sections -fdata-sections -Os)
