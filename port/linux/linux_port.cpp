@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <cstring>
 #include <utility>
 
@@ -65,13 +66,17 @@ timespec to_timespec(Duration duration) noexcept {
 // The decimal number in the environment variable `name`, or -1.
 long environment_number(const char* name) noexcept {
   const char* text = ::getenv(name);
-  if (text == nullptr || *text < '0' || *text > '9') {
+  if (text == nullptr || *text == '\0') {
     return -1;
   }
-  char* end = nullptr;
-  errno = 0;
-  const long value = ::strtol(text, &end, 10);
-  return errno == 0 && *end == '\0' ? value : -1;
+  long value = 0;
+  for (; *text != '\0'; ++text) {
+    if (*text < '0' || *text > '9' || value > (INT_MAX - 9) / 10) {
+      return -1;
+    }
+    value = value * 10 + (*text - '0');
+  }
+  return value;
 }
 
 bool is_listening_stream(int descriptor) noexcept {
