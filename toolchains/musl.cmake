@@ -3,7 +3,7 @@
 #
 #   pollux_musl  musl's triplet: the name of the sysroot
 #
-# Position-independent code costs 5 % and is of no use to a program that is loaded at a fixed address (common.cmake: flags of the ABI).
+# Not position-independent: smaller, and what is linked for a fixed address has no use for it.
 
 cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH pollux_root)
 list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES POLLUX_SYSROOT)
