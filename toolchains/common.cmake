@@ -72,7 +72,4 @@ if(POLLUX_EMULATOR)
   set(CMAKE_CROSSCOMPILING_EMULATOR
       ${POLLUX_EMULATOR} ${pollux_emulator} -L "/usr/${pollux_triple}" -E
       "LD_LIBRARY_PATH=${POLLUX_SYSROOT}/usr/lib/${pollux_triple}:${POLLUX_SYSROOT}/lib/${pollux_triple}")
-elseif(POLLUX_TESTS)
-  message(WARNING "${pollux_emulator_name} is missing: programs can be built for ${pollux_triple}, but no test can run here. Type:\n"
-                  "  apt-get install --no-install-recommends qemu-user")
 endif()
