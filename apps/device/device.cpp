@@ -8,6 +8,7 @@
 
 #include "apps/device/access.hpp"
 #include "apps/support/json_read.hpp"
+#include "port/ensure.hpp"
 #include "stack/http/server.hpp"
 
 namespace pollux::device {
@@ -62,12 +63,13 @@ bool refuse_cross_site(http::ResponseWriter& writer, const http::Request& reques
 }  // namespace
 
 int Device::start(const DeviceConfig& config) noexcept {
+  ENSURE(config.memory != nullptr);
   config_ = config;
   return config.data.empty() ? 0 : firmware_.open(config.data);
 }
 
 Document* Device::take_document(http::ResponseWriter& writer) noexcept {
-  Document* document = documents_.take();
+  Document* document = config_.memory->documents.take();
   if (document == nullptr) {
     writer.set("Retry-After", "1");
     answer_error(writer, 503, "too many answers are on their way; try again");
@@ -81,25 +83,26 @@ void Device::health(http::ResponseWriter& writer, http::Request&) noexcept {
 }
 
 void Device::status(http::ResponseWriter& writer, http::Request& request) noexcept {
-  read_board_info(config_.roots, info_);
+  BoardInfo& info = config_.memory->info;
+  read_board_info(config_.roots, info);
   // The processor's temperature first: it is the one people look for.
   const auto is_main = [this](const Temperature& one) { return one.name.view() == config_.board->thermal_zone; };
-  const auto main = std::find_if(info_.temperatures.begin(), info_.temperatures.end(), is_main);
-  if (main != info_.temperatures.end()) {
-    std::rotate(info_.temperatures.begin(), main, main + 1);
+  const auto main = std::find_if(info.temperatures.begin(), info.temperatures.end(), is_main);
+  if (main != info.temperatures.end()) {
+    std::rotate(info.temperatures.begin(), main, main + 1);
   }
   const port::WallTime now = request.loop().port().wall_clock();
   const BoardFacts known{.board = config_.board, .watchdog = config_.watchdog};
-  answer_json(writer, 200, [this, now, &known](apps::JsonWriter& json) { write_status(json, info_, known, now); });
+  answer_json(writer, 200, [&info, now, &known](apps::JsonWriter& json) { write_status(json, info, known, now); });
 }
 
 ServerFacts Device::facts(const http::Request& request) const noexcept {
   ServerFacts facts{.server = request.server(),
-                    .documents = documents_.use(),
+                    .documents = config_.memory->documents.use(),
                     .started = config_.started,
                     .server_memory = config_.server_memory,
                     .loop_memory = config_.loop_memory,
-                    .device_memory = sizeof(Device),
+                    .device_memory = sizeof(Device) + sizeof(DeviceMemory),
                     .tls_memory = config_.tls_memory};
   if (config_.https != nullptr && config_.https->context() != nullptr) {
     facts.tls = {.context = config_.https->context(), .arena = config_.https->arena_use()};
@@ -119,8 +122,9 @@ void Device::metrics(http::ResponseWriter& writer, http::Request& request) noexc
   if (document == nullptr) {
     return;
   }
-  read_board_info(config_.roots, info_);
-  write_metrics(document->text(), info_, known, request.loop().port().wall_clock());
+  BoardInfo& info = config_.memory->info;
+  read_board_info(config_.roots, info);
+  write_metrics(document->text(), info, known, request.loop().port().wall_clock());
   Documents::send(writer, *document, 200, "text/plain; version=0.0.4; charset=utf-8");
 }
 

@@ -2,7 +2,8 @@
 //
 //   constinit device::Device board;
 //   const http::ServeMux mux{device::device_routes<board>};
-//   if (const int number = board.start({.roots = {.sysfs = "/sys"}, .data = "/var/lib/pollux"}); number != 0) { ... }
+//   constinit device::DeviceMemory memory;
+//   if (const int number = board.start({.memory = &memory, .roots = {.sysfs = "/sys"}, .data = "/var/lib/pollux"}); number != 0) { ... }
 //
 // Handlers run one at a time and never wait for the network; what they read are the kernel's own small files, and an upload is written to
 // the disk piece by piece as it comes.
@@ -34,7 +35,14 @@ namespace pollux::device {
 // Nothing is known but what the kernel shows.
 inline constexpr board::Facts unknown_board{.name = "unknown", .title = "a Linux machine"};
 
+// What answers are put together in. Of its own, and all zero at the start, so that it is in .bss and not in the program's file.
+struct DeviceMemory {
+  Documents documents{};
+  BoardInfo info{};  // of the last question
+};
+
 struct DeviceConfig {
+  DeviceMemory* memory = nullptr;  // must be there, and outlive the device
   BoardRoots roots{};
   std::string_view data{};        // directory for firmware, NUL-terminated; empty: uploads are answered 503
   std::size_t server_memory = 0;  // bytes of http::ServerStorage and net::LoopStorage, to be shown
@@ -87,8 +95,6 @@ class Device {
 
   DeviceConfig config_{};
   FirmwareStore firmware_{};
-  Documents documents_{};
-  BoardInfo info_{};  // of the last question
 };
 
 template <typename Write>

@@ -1,5 +1,6 @@
 // pollux-device: the REST API and the dashboard of the machine this runs on. README.md has the table of what it answers.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "apps/device/access.hpp"
@@ -25,11 +26,12 @@ constinit http::ServerStorage<board::server_limits> storage;
 constinit net::LoopStorage<http::sockets_max(board::server_limits) + apps::https_sockets_max> loop_storage;
 constinit apps::HttpsStorage<board::tls_server_limits> https_storage;
 constinit device::Device board_device;
+constinit device::DeviceMemory device_memory;
 constinit device::Gpio gpio;
 
 // What the units in board/systemd let this program have must be enough for what it sets aside.
-constexpr std::size_t own_memory =
-    sizeof storage + sizeof loop_storage + (POLLUX_TLS != 0 ? sizeof https_storage : 0) + sizeof board_device;
+constexpr std::size_t own_memory = sizeof storage + sizeof loop_storage + (POLLUX_TLS != 0 ? sizeof https_storage : 0) +
+                                   sizeof board_device + sizeof device_memory;
 static_assert(
     board::service_memory(own_memory, board::server_limits.connections) <= std::size_t{board::facts.service_memory_mib}
                                                                                << 20,
@@ -157,9 +159,11 @@ int main(int argc, char** argv) {
   if (const auto status = options.parse(argc, argv)) {
     return *status;
   }
-  // With a certificate of its own there is nothing to read again, but the terminal's end must not be the server's either way.
+  // With a certificate of its own there is nothing to read again, but the terminal's end must not be the server's either way. A service manager
+  // sends the signal to everything it reloads.
   const bool is_https = serving.https.is_on() || !device_options.self_signed.empty();
-  port::LinuxPort port{{.signals = {.hangup = is_https}}};
+  const bool is_service = ::getenv("NOTIFY_SOCKET") != nullptr;
+  port::LinuxPort port{{.signals = {.hangup = is_https || is_service}}};
   net::Loop loop{port, loop_storage.memory()};
   apps::Https https{port, serving.https, https_storage.memory()};
 #if POLLUX_TLS
@@ -172,7 +176,8 @@ int main(int argc, char** argv) {
     return 1;
   }
   device::HardwareWatchdog watchdog{loop, device::kernel_device_files()};
-  const int number = board_device.start({.roots = device_options.roots,
+  const int number = board_device.start({.memory = &device_memory,
+                                         .roots = device_options.roots,
                                          .data = device_options.data,
                                          .server_memory = sizeof storage,
                                          .loop_memory = sizeof loop_storage,

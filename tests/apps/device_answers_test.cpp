@@ -33,6 +33,7 @@ constexpr http::ServerLimits limits{.connections = 8,
                                     .close_records = 40};
 
 constinit Device device;
+constinit DeviceMemory device_memory;
 
 constexpr std::array made_leds{board::Led{.name = "rgb:status", .label = "status"},
                                board::Led{.name = "gone", .label = "of another kernel"}};
@@ -49,10 +50,13 @@ class Board {
   explicit Board(bool has_data = true, std::uint64_t firmware_max = 1 << 20) {
     std::destroy_at(&device);
     std::construct_at(&device);
+    std::destroy_at(&device_memory);
+    std::construct_at(&device_memory);
     tree.add_board();
     gpio.add_board(made_lines);
     EXPECT_EQ(gpio.open(machine), nullptr);
-    EXPECT_EQ(device.start({.roots = tree.roots(),
+    EXPECT_EQ(device.start({.memory = &device_memory,
+                            .roots = tree.roots(),
                             .data = has_data ? std::string_view{tree.data()} : "",
                             .board = &made_facts,
                             .gpio = &gpio,
