@@ -55,8 +55,8 @@ enum class Clock : std::uint8_t {
 };
 
 struct Facts {
-  std::string_view name;         // of the folder
-  std::string_view title;        // for people
+  std::string_view name{};       // of the folder
+  std::string_view title{};      // for people
   std::uint32_t memory_mib = 0;  // of the smallest model that is sold
   std::string_view preset{};     // of toolchains/presets.json that it is built with
   // What the pools of a server may take, TLS included; tests/board holds it.

@@ -2,7 +2,7 @@
 // clock.
 //
 // Sources: QEMU hw/arm/virt.c (the PL061 at 0x09030000), Linux drivers/gpio/gpio-pl061.c (the label is the device's name; 8 lines),
-// drivers/watchdog/i6300esb.c (1 s to 2046 s), seen in QEMU 7.2 with Debian's kernel 6.1. Line 3 is the machine's power button.
+// drivers/watchdog/i6300esb.c (1 s to 2046 s), seen in QEMU 7.2 with Debian's kernel 6.1.
 #pragma once
 
 #include "board/facts.hpp"
@@ -11,13 +11,11 @@ namespace pollux::board {
 
 inline constexpr Led board_leds[] = {{.name = "pollux:green:status", .label = "status (line 0)"}};
 
-// Nobody else is there to use them, so they are taken: two to switch, two to read.
+// Line 0 is the LED. QEMU's "system_powerdown" presses the button.
 inline constexpr Line board_lines[] = {
-    {.name = "out1", .chip = "9030000.pl061", .offset = 1, .claim = Claim::output},
-    {.name = "out2", .chip = "9030000.pl061", .offset = 2, .claim = Claim::output},
-    {.name = "in4", .chip = "9030000.pl061", .offset = 4, .claim = Claim::input},
-    {.name = "in5", .chip = "9030000.pl061", .offset = 5, .claim = Claim::input},
-    {.name = "line6", .chip = "9030000.pl061", .offset = 6},
+    {.name = "relay", .chip = "9030000.pl061", .offset = 1},  {.name = "line2", .chip = "9030000.pl061", .offset = 2},
+    {.name = "button", .chip = "9030000.pl061", .offset = 3}, {.name = "line4", .chip = "9030000.pl061", .offset = 4},
+    {.name = "line5", .chip = "9030000.pl061", .offset = 5},  {.name = "line6", .chip = "9030000.pl061", .offset = 6},
     {.name = "line7", .chip = "9030000.pl061", .offset = 7},
 };
 
