@@ -24,6 +24,11 @@ def main():
         fail("--machine: only the test takes several", status=2)
     if options.programs and len(names) > 1:
         fail("--programs: name the --machine they are for", status=2)
+    if options.test_program and (not options.test or len(names) > 1):
+        fail("--test-program: name the --machine it is for, and --test", status=2)
+    for path in options.test_program:
+        if not path.is_file():
+            fail(f"--test-program: {path}: there is no such file", status=2)
     try:
         if options.test:
             return test(names, options)
@@ -39,7 +44,7 @@ def main():
 def parse():
     class Parser(argparse.ArgumentParser):
         def error(self, message):
-            fail(f"{message}; try --help", status=2)
+            fail(f"{message.removeprefix('argument ')}; try --help", status=2)
 
     parser = Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("--machine", action="append", choices=MACHINES)
@@ -47,6 +52,7 @@ def parse():
     parser.add_argument("--test", action="store_true")
     parser.add_argument("--http-port", type=int)
     parser.add_argument("--https-port", type=int)
+    parser.add_argument("--test-program", type=pathlib.Path, action="append", default=[])
     parser.add_argument("--programs", type=pathlib.Path)
     return parser.parse_args()
 
@@ -134,7 +140,7 @@ def test(names, options):
     passed = failed = 0
     for name in names:
         kernel, programs = prepare(MACHINES[name], options)
-        counts = checks.run(MACHINES[name], name, kernel, programs, log_path(name))
+        counts = checks.run(MACHINES[name], name, kernel, programs, log_path(name), options.test_program)
         passed += counts[0]
         failed += counts[1]
     print(f"{passed} passed, {failed} failed")

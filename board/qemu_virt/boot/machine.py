@@ -61,7 +61,6 @@ class Machine:
     relay_pin: tuple = ()
     has_button: bool = False
     has_carrier: bool = True  # the guest is told when its cable is pulled
-    has_working_watchdog: bool = True
     image: int = 72  # MiB that the test uploads
     hello_resident_max: int = 0  # bytes of pollux-hello besides its pools and arena; 0: only said
 
@@ -99,7 +98,8 @@ MACHINES = {
         **VIRT_PINS,
         hello_resident_max=200 * 1024,
     ),
-    # Boards that QEMU knows, with the device tree that the kernel brings for them. Their watchdogs never end in QEMU 7.2.
+    # Boards that QEMU knows, with the device tree that the kernel brings for them. Their watchdog is left
+    # alone: QEMU 7.2 resets the machine as soon as it is started.
     "raspi3b": Machine(
         preset="aarch64-musl",
         qemu="qemu-system-aarch64",
@@ -108,22 +108,19 @@ MACHINES = {
         suite="bookworm",
         arch="arm64",
         kernel=ARM64_KERNEL,
-        modules=("phy_generic", "dwc2", "usbnet", "cdc_ether", "bcm2835_thermal", "bcm2835_wdt"),
+        modules=("phy_generic", "dwc2", "usbnet", "cdc_ether", "bcm2835_thermal"),
         serial="ttyS1",
         is_serial_second=True,
         model="Raspberry Pi 3 Model B",
-        command_line="console=ttyS1,115200",
         interface="usb0",
         network=("-device", "usb-net,netdev=net0"),
         dtb="broadcom/bcm2837-rpi-3-b.dtb",
-        watchdog="/dev/watchdog0:10",
-        has_working_watchdog=False,
         has_carrier=False,
         has_disk=False,
         boot_deadline=180,
         gpio=("relay=pinctrl-bcm2835:17:out",),
         relay_pin=(0x3F200034, 17),  # GPLEV0
-        image=8,
+        image=2,
     ),
     "raspi0": Machine(
         preset="armv6",
@@ -141,8 +138,6 @@ MACHINES = {
         network=("-device", "usb-net,netdev=net0"),
         dtb="bcm2835-rpi-zero.dtb",
         libraries="/usr/arm-linux-gnueabi/lib",
-        watchdog="/dev/watchdog0:10",
-        has_working_watchdog=False,
         has_carrier=False,
         has_disk=False,
         boot_deadline=180,
@@ -150,7 +145,7 @@ MACHINES = {
         led="ACT",
         led_pin=(0x20200038, 47 - 32),  # GPLEV1
         relay_pin=(0x20200034, 17),
-        image=8,
+        image=2,
     ),
 }
 
@@ -162,8 +157,9 @@ class GuestFailure(Exception):
 class Guest:
     """One running machine. A context manager: what it started ends with it."""
 
-    def __init__(self, machine, name, kernel, programs, ports=None, log=None):
-        """`ports`: guest's TCP port -> port of loopback, 0: any. `log`: where all goes that the serial line says."""
+    def __init__(self, machine, name, kernel, programs, ports=None, log=None, tests=()):
+        """`ports`: guest's TCP port -> port of loopback, 0: any. `log`: where all goes that the serial line says. `tests`: static programs
+        that will be in /data/tests."""
         self.machine = machine
         self.name = name
         self.ports = dict(ports or {80: 0, 443: 0})
@@ -171,6 +167,7 @@ class Guest:
         self._log = pathlib.Path(log or self._folder / "console.log")
         self._kernel = kernel
         self._programs = programs
+        self._tests = tests
         self._process = None
         self._marks = 0
         self._serial_text = b""
@@ -269,7 +266,11 @@ class Guest:
             disk = self._folder / "disk"
             with open(disk, "wb") as file:
                 file.truncate(512 * MEBIBYTE)  # sparse: it takes what is written to it
-            subprocess.run(["/sbin/mkfs.ext4", "-q", "-m", "0", str(disk)], check=True)
+            content = self._folder / "data"
+            (content / "tests").mkdir(parents=True)
+            for test in self._tests:
+                shutil.copy(test, content / "tests")
+            subprocess.run(["/sbin/mkfs.ext4", "-q", "-m", "0", "-d", str(content), str(disk)], check=True)
             self.command += ["-drive", f"id=disk0,if=none,format=raw,cache=unsafe,file={disk}"]
         with open(self._folder / "qemu.log", "wb") as errors:
             self._process = subprocess.Popen(

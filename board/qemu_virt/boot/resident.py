@@ -14,7 +14,7 @@ POOLS = re.compile(r"\b(?:\w*12_GLOBAL__N_1L?\d+)(storage|loop_storage|https_sto
 
 @dataclasses.dataclass
 class Resident:
-    total: int  # bytes, as the kernel counts
+    total: int  # bytes
     pools: int  # of those, in pages that are pools only
     besides: int
     parts: dict  # of what is besides: kind of mapping -> bytes
@@ -27,11 +27,10 @@ class Resident:
 def measure(guest, pid, program):
     """`program`: the file on the host that the process runs; it must have its symbols."""
     pools, is_fixed = _pools(program)
-    total = 1024 * int(re.search(r"(?m)^Rss:\s+(\d+)", guest.run(f"cat /proc/{pid}/smaps_rollup")).group(1))
     mappings = []
     for line in guest.run(f"cat /proc/{pid}/maps").splitlines():
         match = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+\s*(.*)", line)
-        if match and not match.group(4).startswith(("[v", "[sigpage")):
+        if match and not match.group(4).startswith(("[v", "[sigpage")):  # the kernel's own, which all programs share
             mappings.append((int(match.group(1), 16), int(match.group(2), 16), match.group(3), match.group(4)))
     bias = 0 if is_fixed else mappings[0][0]
     frames = {address: frame for start, end, *_ in mappings for address, frame in _frames(guest, pid, start, end)}
@@ -48,7 +47,8 @@ def measure(guest, pid, program):
                 continue
             kind = name.strip("[]") if name.startswith("[") else "text" if "x" in access else "data" if "w" in access else "constants"
             parts[kind] = parts.get(kind, 0) + PAGE
-    return Resident(total, pool_size, total - pool_size, parts)
+    besides = sum(parts.values())
+    return Resident(besides + pool_size, pool_size, besides, parts)
 
 
 def _frames(guest, pid, start, end):
