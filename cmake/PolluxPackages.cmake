@@ -13,14 +13,14 @@
 set(POLLUX_PACKAGE_MAINTAINER "pollux authors <pollux@packages.invalid>" CACHE STRING "The field Maintainer of Debian packages")
 mark_as_advanced(POLLUX_PACKAGE_MAINTAINER)
 
-# pollux_debian_architecture(VARIABLE): Debian's name of the architecture that is built for; empty if Debian has none, as for musl.
+# pollux_debian_architecture(VARIABLE): Debian's name of the architecture that is built for; empty if Debian has none, as for musl, and as for
+# ARMv6 with floating point: its armel is ARMv5 without.
 function(pollux_debian_architecture variable)
   set(architecture "")
   set(x86_64-linux-gnu amd64)
   set(i386-linux-gnu i386)
   set(aarch64-linux-gnu arm64)
   set(arm-linux-gnueabihf armhf)
-  set(arm-linux-gnueabi armel)
   set(riscv64-linux-gnu riscv64)
   set(mipsel-linux-gnu mipsel)
   if(CMAKE_LIBRARY_ARCHITECTURE AND DEFINED ${CMAKE_LIBRARY_ARCHITECTURE})
@@ -116,6 +116,15 @@ smallest server).")
 
 set(CPACK_DEBIAN_DEVICE_PACKAGE_NAME pollux-device)
 set(CPACK_DEBIAN_DEVICE_PACKAGE_SECTION web)
+set(CPACK_DEBIAN_DEVICE_PACKAGE_DEPENDS "systemd | systemd-standalone-sysusers")  # the group, see postinst
+set(pollux_maintainer_scripts postinst prerm postrm conffiles)
+list(TRANSFORM pollux_maintainer_scripts PREPEND "${CMAKE_CURRENT_LIST_DIR}/debian/")
+set(CPACK_DEBIAN_DEVICE_PACKAGE_CONTROL_EXTRA ${pollux_maintainer_scripts})
+if(pollux_architecture STREQUAL armhf)
+  foreach(component PROGRAMS DEVICE)
+    list(APPEND CPACK_DEBIAN_${component}_PACKAGE_CONTROL_EXTRA "${CMAKE_CURRENT_LIST_DIR}/debian/armhf/preinst")
+  endforeach()
+endif()
 set(CPACK_DEBIAN_DEVICE_DESCRIPTION
     "REST interface and dashboard of a single-board computer
 Shows the status of the machine it runs on (model, load, memory, disk,
@@ -133,6 +142,10 @@ set(CPACK_POLLUX_STRIP "${CMAKE_STRIP}")
 set(CPACK_POLLUX_EMULATOR "${CMAKE_CROSSCOMPILING_EMULATOR}")
 set(CPACK_POLLUX_CROSSCOMPILING "${CMAKE_CROSSCOMPILING}")
 set(CPACK_POLLUX_LIBRARY_ARCHITECTURE "${CMAKE_LIBRARY_ARCHITECTURE}")
+set(CPACK_POLLUX_SERVICES "${PROJECT_BINARY_DIR}/debian")
+if(POLLUX_APPS)
+  pollux_board_services("${CPACK_POLLUX_SERVICES}" /usr/bin)
+endif()
 set(CPACK_POLLUX_LIBDIR "${CMAKE_INSTALL_LIBDIR}")
 set(CPACK_PROJECT_CONFIG_FILE "${CMAKE_CURRENT_LIST_DIR}/debian/options.cmake")
 set(CPACK_PRE_BUILD_SCRIPTS "${CMAKE_CURRENT_LIST_DIR}/debian/stage.cmake")

@@ -49,6 +49,8 @@ foreach(component IN LISTS CPACK_COMPONENTS_ALL)
   if(programs AND CPACK_POLLUX_CROSSCOMPILING)
     run("${CPACK_POLLUX_DEBIAN}/depends" ${programs})
     string(STRIP "${run_output}" depends)
+    list(APPEND depends ${CPACK_DEBIAN_${COMPONENT}_PACKAGE_DEPENDS})
+    list(JOIN depends ", " depends)
     set(CPACK_DEBIAN_${COMPONENT}_PACKAGE_DEPENDS "${depends}")
   endif()
 
@@ -60,6 +62,18 @@ foreach(component IN LISTS CPACK_COMPONENTS_ALL)
   compressed("${documents}/changelog")
   if(component STREQUAL development)
     file(COPY "${CPACK_POLLUX_ROOT}/README.md" DESTINATION "${documents}")
+  endif()
+
+  # ---- what starts it
+  if(component STREQUAL device)
+    file(COPY "${CPACK_POLLUX_SERVICES}/pollux-device.service" "${CPACK_POLLUX_ROOT}/board/systemd/pollux-device.socket"
+         DESTINATION "${tree}/usr/lib/systemd/system")
+    file(COPY "${CPACK_POLLUX_ROOT}/board/systemd/60-pollux-device.rules" DESTINATION "${tree}/usr/lib/udev/rules.d")
+    configure_file("${CPACK_POLLUX_ROOT}/board/systemd/pollux-device.sysusers" "${tree}/usr/lib/sysusers.d/pollux-device.conf" COPYONLY)
+    configure_file("${CPACK_POLLUX_ROOT}/board/init/pollux-device.default" "${tree}/etc/default/pollux-device" COPYONLY)
+    # For Debian without systemd.
+    file(COPY "${CPACK_POLLUX_ROOT}/board/init/pollux-device.init" "${CPACK_POLLUX_ROOT}/board/init/pollux-device.openrc"
+         DESTINATION "${documents}/examples")
   endif()
 
   # ---- two architectures of it beside each other, for cross compiling. CPack 3.25 has no variable for the field (3.31 has), but this
