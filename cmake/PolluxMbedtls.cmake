@@ -92,6 +92,14 @@ if(POLLUX_MBEDTLS_OURS)
   endif()
   if(POLLUX_SMALL)
     target_compile_definitions(pollux_mbedtls PUBLIC $<BUILD_INTERFACE:POLLUX_SMALL>)
+    target_sources(pollux_mbedtls PRIVATE "${POLLUX_ROOT}toolchains/mbedtls_small.c")
+    set_property(
+      SOURCE "${POLLUX_MBEDTLS_SOURCE}/library/platform.c"
+      APPEND
+      PROPERTY COMPILE_DEFINITIONS calloc=pollux_no_calloc free=pollux_no_free)
+  endif()
+  if(NOT POLLUX_TLS_RSA)
+    target_compile_definitions(pollux_mbedtls PUBLIC $<BUILD_INTERFACE:POLLUX_WITHOUT_RSA>)
   endif()
   # Somebody else's code: its warnings are not ours. Small, but where the time goes quick, in a debug build too: as quick as everything with -O2
   # and 36 KB smaller; -O3 is larger, slower by a third for AES-GCM and no quicker otherwise (numbers: stack/tls/README.md).

@@ -27,6 +27,7 @@
 #define MBEDTLS_AES_FEWER_TABLES /* 3 KB; the other three tables are the first one rotated */
 #define MBEDTLS_SHA256_SMALLER /* loops instead of written-out rounds: 1 KB and, below, 2 KB */
 #define MBEDTLS_SHA512_SMALLER
+#define MBEDTLS_SHA1_PROCESS_ALT /* mbedtls_small.c */
 #endif
 #if defined(__x86_64__) || defined(__i386__)
 #define MBEDTLS_AESNI_C
@@ -58,7 +59,11 @@
 #define MBEDTLS_ECP_DP_SECP384R1_ENABLED
 #define MBEDTLS_ECP_DP_CURVE25519_ENABLED
 #define MBEDTLS_ECP_NIST_OPTIM /* special reduction for the primes of P-256 and P-384: without it a handshake takes three and a half times as long */
+#ifdef POLLUX_SMALL
+#define MBEDTLS_ECP_FIXED_POINT_OPTIM 0 /* 8 KB */
+#else
 #define MBEDTLS_ECP_FIXED_POINT_OPTIM 1 /* tables of multiples of the base points, constants: without them 1.7 times */
+#endif
 #define MBEDTLS_ECP_WINDOW_SIZE 4 /* what P-256 uses; 5 helps nobody, and a handshake with P-384 takes 4 KB more of the arena */
 #define MBEDTLS_ECDH_C
 #if defined(__SIZEOF_INT128__)
@@ -67,9 +72,13 @@
 #define MBEDTLS_ECDH_VARIANT_EVEREST_ENABLED
 #endif
 #define MBEDTLS_ECDSA_C
+#ifndef POLLUX_WITHOUT_RSA /* 12 KB: certificates and keys of RSA, which most of the web's chains have */
 #define MBEDTLS_RSA_C
 #define MBEDTLS_PKCS1_V15
 #define MBEDTLS_PKCS1_V21
+#define MBEDTLS_X509_RSASSA_PSS_SUPPORT
+#define MBEDTLS_KEY_EXCHANGE_ECDHE_RSA_ENABLED
+#endif
 #define MBEDTLS_ASN1_PARSE_C
 #define MBEDTLS_ASN1_WRITE_C
 #define MBEDTLS_OID_C
@@ -83,7 +92,6 @@
 /* ---- certificates */
 #define MBEDTLS_X509_USE_C
 #define MBEDTLS_X509_CRT_PARSE_C
-#define MBEDTLS_X509_RSASSA_PSS_SUPPORT
 #define MBEDTLS_X509_TRUSTED_CERTIFICATE_CALLBACK /* issuers are parsed when they are needed: 145 system roots as DER, not as objects */
 #define MBEDTLS_X509_CREATE_C
 #define MBEDTLS_X509_CRT_WRITE_C /* the device app makes its own certificate */
@@ -98,7 +106,6 @@
 #define MBEDTLS_SSL_PROTO_TLS1_2
 #define MBEDTLS_SSL_EXTENDED_MASTER_SECRET
 #define MBEDTLS_KEY_EXCHANGE_ECDHE_ECDSA_ENABLED
-#define MBEDTLS_KEY_EXCHANGE_ECDHE_RSA_ENABLED
 #define MBEDTLS_SSL_PROTO_TLS1_3
 #define MBEDTLS_SSL_TLS1_3_COMPATIBILITY_MODE
 #define MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL_ENABLED
