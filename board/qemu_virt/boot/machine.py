@@ -16,6 +16,7 @@ import time
 from initramfs import Initramfs
 
 HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
 MEBIBYTE = 1 << 20
 
 # Of the board that QEMU calls virt, with board.dts beside it.
@@ -36,6 +37,7 @@ VIRT_PINS = {
 @dataclasses.dataclass(frozen=True)
 class Machine:
     preset: str  # builds its programs
+    triple: str  # of the shared libraries, for programs that are not static
     qemu: str
     arguments: tuple
     memory: int  # MiB
@@ -48,7 +50,6 @@ class Machine:
     command_line: str = ""
     interface: str = "eth0"
     network: tuple = ()  # QEMU arguments
-    libraries: str = ""  # where the shared libraries of its programs are on the host; static ones need none
     dtb: str = ""  # of the kernel package; empty: board.dts
     is_serial_second: bool = False
     watchdog: str = ""  # DEVICE:SECONDS
@@ -62,12 +63,13 @@ class Machine:
     has_button: bool = False
     has_carrier: bool = True  # the guest is told when its cable is pulled
     image: int = 72  # MiB that the test uploads
-    hello_resident_max: int = 0  # bytes of pollux-hello besides its pools and arena; 0: only said
+    hello_resident_max: dict = dataclasses.field(default_factory=dict)  # scheme -> KiB besides pools and arena, static; else only said
 
 
 MACHINES = {
     "virt64": Machine(
         preset="aarch64-musl",
+        triple="aarch64-linux-gnu",
         qemu="qemu-system-aarch64",
         arguments=("-M", "virt", "-cpu", "cortex-a53"),
         memory=64,
@@ -83,6 +85,7 @@ MACHINES = {
     ),
     "virt32": Machine(
         preset="armhf-musl",
+        triple="arm-linux-gnueabihf",
         qemu="qemu-system-arm",
         # A kernel without LPAE does not reach what lies above 4 GiB.
         arguments=("-M", "virt,highmem=off", "-cpu", "cortex-a7"),
@@ -96,12 +99,13 @@ MACHINES = {
         network=VIRT_DEVICES,
         watchdog="/dev/watchdog0:4",
         **VIRT_PINS,
-        hello_resident_max=200 * 1024,
+        hello_resident_max={"http": 200, "https": 300},
     ),
     # Boards that QEMU knows, with the device tree that the kernel brings for them. Their watchdog is left
     # alone: QEMU 7.2 resets the machine as soon as it is started.
     "raspi3b": Machine(
         preset="aarch64-musl",
+        triple="aarch64-linux-gnu",
         qemu="qemu-system-aarch64",
         arguments=("-M", "raspi3b"),
         memory=1024,
@@ -124,6 +128,7 @@ MACHINES = {
     ),
     "raspi0": Machine(
         preset="armv6",
+        triple="arm-linux-gnueabi",
         qemu="qemu-system-arm",
         arguments=("-M", "raspi0"),
         memory=512,
@@ -137,7 +142,6 @@ MACHINES = {
         interface="usb0",
         network=("-device", "usb-net,netdev=net0"),
         dtb="bcm2835-rpi-zero.dtb",
-        libraries="/usr/arm-linux-gnueabi/lib",
         has_carrier=False,
         has_disk=False,
         boot_deadline=180,
@@ -158,7 +162,7 @@ class Guest:
     """One running machine. A context manager: what it started ends with it."""
 
     def __init__(self, machine, name, kernel, programs, ports=None, log=None, tests=()):
-        """`ports`: guest's TCP port -> port of loopback, 0: any. `log`: where all goes that the serial line says. `tests`: static programs
+        """`ports`: guest's TCP port -> port of loopback, 0: any. `log`: where all goes that the serial line says. `tests`: programs
         that will be in /data/tests."""
         self.machine = machine
         self.name = name
@@ -298,7 +302,7 @@ class Guest:
             archive.link(f"bin/{applet}", "busybox")
         for program in ("pollux-device", "pollux-hello"):
             archive.file(f"bin/{program}", (self._programs / program).read_bytes(), 0o755)
-        for path in _libraries(self._programs / "pollux-device", machine.libraries):
+        for path in _libraries([*self._tests, self._programs / "pollux-device"], machine.triple):
             archive.file(f"lib/{path.name}", path.read_bytes(), 0o755)
         for name in ("rcS", "serve", "agent"):
             archive.file(f"etc/{name}", (HERE / "guest" / name).read_bytes(), 0o755)
@@ -412,10 +416,26 @@ def _only(folder, pattern):
     return found[-1]
 
 
-def _libraries(program, folder):
-    """The shared libraries that the program asks for, and what loads them; nothing for a static program."""
-    text = subprocess.run(["readelf", "-ldW", str(program)], check=True, capture_output=True, text=True).stdout
-    names = re.findall(r"\(NEEDED\).*\[(.*)\]", text) + re.findall(r"program interpreter: /lib\w*/(.*)\]", text)
-    if names and not folder:
-        raise GuestFailure(f"{program} is not a static program: it needs {', '.join(names)}")
-    return [pathlib.Path(folder) / name for name in names]
+def is_static(program):
+    return not _libraries([program], None)
+
+
+def _libraries(programs, triple):
+    """The shared libraries that these programs ask for, and what loads them; nothing if all are static."""
+    folders = [pathlib.Path(f"/usr/{triple}/lib"), ROOT / "build" / "sysroot" / triple / "usr" / "lib" / triple]
+    found = {}
+    programs = list(programs)
+    while programs:
+        program = programs.pop()
+        text = subprocess.run(["readelf", "-ldW", str(program)], check=True, capture_output=True, text=True).stdout
+        for name in re.findall(r"\(NEEDED\).*\[(.*)\]|program interpreter: /lib\w*/(.*)\]", text):
+            name = name[0] or name[1]
+            if triple is None:
+                return {name: None}
+            if name not in found:
+                path = next((folder / name for folder in folders if (folder / name).exists()), None)
+                if path is None:
+                    raise GuestFailure(f"{program} needs {name}, which is not in {' or '.join(map(str, folders))}")
+                found[name] = path
+                programs.append(path)
+    return found.values()
