@@ -417,21 +417,23 @@ def _only(folder, pattern):
 
 
 def is_static(program):
-    return not _libraries([program], None)
+    return not _needed(program)
+
+
+def _needed(program):
+    """The names of the shared libraries that a program, or a library, asks for, and of what loads them."""
+    text = subprocess.run(["readelf", "-ldW", str(program)], check=True, capture_output=True, text=True).stdout
+    return re.findall(r"\(NEEDED\).*\[(.*)\]", text) + re.findall(r"program interpreter: /lib\w*/(.*)\]", text)
 
 
 def _libraries(programs, triple):
-    """The shared libraries that these programs ask for, and what loads them; nothing if all are static."""
+    """The files of the shared libraries that these programs need; none if all are static."""
     folders = [pathlib.Path(f"/usr/{triple}/lib"), ROOT / "build" / "sysroot" / triple / "usr" / "lib" / triple]
     found = {}
     programs = list(programs)
     while programs:
         program = programs.pop()
-        text = subprocess.run(["readelf", "-ldW", str(program)], check=True, capture_output=True, text=True).stdout
-        for name in re.findall(r"\(NEEDED\).*\[(.*)\]|program interpreter: /lib\w*/(.*)\]", text):
-            name = name[0] or name[1]
-            if triple is None:
-                return {name: None}
+        for name in _needed(program):
             if name not in found:
                 path = next((folder / name for folder in folders if (folder / name).exists()), None)
                 if path is None:
