@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "apps/support/file_text.hpp"
+#include "board/board.hpp"
 #include "stack/base/text.hpp"
 
 namespace pollux::apps {
@@ -115,13 +116,16 @@ std::optional<Problem> HttpsClient::start_context(const HttpsClientOptions& opti
   tls::ClientContextMemory memory = memory_.make(memory_.place);
   memory.limits = memory_.limits;
   memory.sessions = memory.sessions.first(memory_.limits.sessions);
-  context_.emplace(tls::ClientContextConfig{.library = library_,
-                                            .memory = memory,
-                                            .trust = &trust_,
-                                            .pins = options.pins,
-                                            .verify = options.verify,
-                                            .min = options.min,
-                                            .max = options.max});
+  context_.emplace(tls::ClientContextConfig{
+      .library = library_,
+      .memory = memory,
+      .trust = &trust_,
+      .pins = options.pins,
+      .verify = options.verify,
+      // A board without a battery starts in the past; soon after the network has brought the time.
+      .clock = board::facts.clock == board::Clock::network ? tls::ClockPolicy::wait : tls::ClockPolicy::refuse,
+      .min = options.min,
+      .max = options.max});
   const auto started = context_->start(options.certificate.empty() ? nullptr : &own);
   if (started) {
     return std::nullopt;
