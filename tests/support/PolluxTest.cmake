@@ -32,26 +32,40 @@ endif()
 # file again and again switches it off.
 option(POLLUX_TESTS_UNITY "Compile up to eight files of a test program as one" ON)
 
+# pollux_compile_as_test(TARGET): a program or library of the tests' own.
+function(pollux_compile_as_test target)
+  pollux_compile_as_ours(${target})
+  target_compile_options(${target} PRIVATE ${POLLUX_TEST_OPTIONS})
+  target_precompile_headers(${target} REUSE_FROM pollux_test_headers)
+  if(POLLUX_TESTS_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    # A local name may well be one that another file of the program has outside its functions.
+    target_compile_options(${target} PRIVATE -Wno-shadow)
+  endif()
+endfunction()
+
+# pollux_test_library(NAME SOURCES... [LINK LIBS...]): what several test programs share.
+function(pollux_test_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK")
+  add_library(${name} STATIC ${arg_UNPARSED_ARGUMENTS})
+  pollux_compile_as_test(${name})
+  target_include_directories(${name} PUBLIC ${POLLUX_ROOT})
+  target_link_libraries(${name} PUBLIC ${arg_LINK} GTest::gtest)
+endfunction()
+
 # pollux_test(NAME SOURCES... [LINK LIBS...] [TIMEOUT SECONDS]): one GoogleTest program, registered as one ctest entry (a process per
 # test case would cost more than the cases do, above all under an emulator). The heap guard is linked into every one, so that a
 # test can say `heap_guard::Forbidden`.
 function(pollux_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "LINK")
   add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
-  pollux_compile_as_ours(${name})
-  target_compile_options(${name} PRIVATE ${POLLUX_TEST_OPTIONS})
-  target_precompile_headers(${name} REUSE_FROM pollux_test_headers)
+  pollux_compile_as_test(${name})
   target_link_libraries(${name} PRIVATE ${arg_LINK} GTest::gtest GTest::gtest_main)
   if(TARGET pollux_heap_guard)
     target_link_libraries(${name} PRIVATE pollux_heap_guard)
   endif()
   # The libraries hold ordinary code beside what POLLUX_LTO needs; without this the linker would optimise each test as a whole.
   target_link_options(${name} PRIVATE -fno-lto)
-  if(POLLUX_TESTS_UNITY)
-    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
-    # A local name may well be one that another file of the program has outside its functions.
-    target_compile_options(${name} PRIVATE -Wno-shadow)
-  endif()
   target_include_directories(${name} PRIVATE ${POLLUX_ROOT})
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   if(NOT arg_TIMEOUT)
