@@ -16,6 +16,7 @@ endmacro()
 
 string(TIMESTAMP pollux_date "%Y-%m-%d" UTC)  # of SOURCE_DATE_EPOCH, see options.cmake
 
+# (MATCHES compares words; STREQUAL would take a word for a variable of that name.)
 foreach(component IN LISTS CPACK_COMPONENTS_ALL)
   string(TOUPPER ${component} COMPONENT)
   set(package ${CPACK_DEBIAN_${COMPONENT}_PACKAGE_NAME})
@@ -60,12 +61,12 @@ foreach(component IN LISTS CPACK_COMPONENTS_ALL)
   file(MAKE_DIRECTORY "${documents}")
   file(COPY "${CPACK_POLLUX_DEBIAN}/copyright" "${CPACK_POLLUX_DEBIAN}/changelog" DESTINATION "${documents}")
   compressed("${documents}/changelog")
-  if(component STREQUAL development)
+  if(component MATCHES "^development$")
     file(COPY "${CPACK_POLLUX_ROOT}/README.md" DESTINATION "${documents}")
   endif()
 
   # ---- what starts it
-  if(component STREQUAL device)
+  if(component MATCHES "^device$")
     file(COPY "${CPACK_POLLUX_SERVICES}/pollux-device.service" "${CPACK_POLLUX_ROOT}/board/systemd/pollux-device.socket"
          DESTINATION "${tree}/usr/lib/systemd/system")
     file(COPY "${CPACK_POLLUX_ROOT}/board/systemd/60-pollux-device.rules" DESTINATION "${tree}/usr/lib/udev/rules.d")
@@ -80,7 +81,7 @@ foreach(component IN LISTS CPACK_COMPONENTS_ALL)
   # one is written as it is.
   if(component MATCHES "^(development|testing)$" AND CPACK_POLLUX_LIBDIR MATCHES "/${CPACK_POLLUX_LIBRARY_ARCHITECTURE}$")
     set(CPACK_DEBIAN_${COMPONENT}_PACKAGE_PRIORITY "${CPACK_DEBIAN_PACKAGE_PRIORITY}\nMulti-Arch: same")
-  elseif(component STREQUAL programs)
+  elseif(component MATCHES "^programs$")
     set(CPACK_DEBIAN_${COMPONENT}_PACKAGE_PRIORITY "${CPACK_DEBIAN_PACKAGE_PRIORITY}\nMulti-Arch: foreign")
   endif()
 

@@ -110,6 +110,7 @@ packages() {
   for name in libpollux-dev libpollux-testing-dev; do
     expect "$name: Multi-Arch" same "$(dpkg-deb --field "$packages/${name}"_*.deb Multi-Arch)"
   done
+  expect "pollux-tools: Multi-Arch" foreign "$(dpkg-deb --field "$packages"/pollux-tools_*.deb Multi-Arch)"
   if grep -rlF -e "$build" -e "$root" "$work/tree"; then
     complain "these files know where they were built"
   fi
@@ -267,6 +268,13 @@ dpkg --install --force-confold /root/pollux-device_*.deb
 systemctl enable --now pollux-device.socket pollux-device.service
 [ "$(state pollux-device.service)" = active ]
 [ "$(systemctl show --property NRestarts --value pollux-device.service)" = 0 ]
+
+: "another address, as the README says"
+mkdir /etc/systemd/system/pollux-device.socket.d
+printf '[Socket]\nListenStream=\nListenStream=8080\n' >/etc/systemd/system/pollux-device.socket.d/override.conf
+systemctl daemon-reload
+systemctl restart pollux-device.socket
+[ "$(ask --insecure https://127.0.0.2:8080/healthz)" = ok ]
 
 : "removed, nothing runs and nobody listens; purged, its state is gone"
 cp /usr/bin/pollux-fetch /fetch
