@@ -127,6 +127,40 @@ TEST_F(Device, SaysWhyALedWasNotSwitched) {
   EXPECT_EQ(ask(app, "/api/v1/leds/ACT", R"(-X PUT -d '{"brightness":1}')").status, 403);
 }
 
+// ---- the board
+
+TEST_F(Device, SaysWhyALineOrAWatchdogCannotBeHad) {
+  struct Case {
+    std::vector<std::string> arguments;
+    int status;
+    std::string_view says;
+  };
+  const Case cases[] = {
+      {{"--gpio", "pump"}, 2, "--gpio: \"pump\" names no line of this board"},
+      {{"--gpio", "pump=made-up:1:up"}, 2, "--gpio: \"pump=made-up:1:up\" has a setting that is none of in, out"},
+      {{"--gpio", "pump=made-up:1:out"}, 1, "--gpio pump: made-up line 1: this machine has no such GPIO chip\n"},
+      {{"--watchdog", "made-up"}, 2, "--watchdog: \"made-up\" is not DEVICE[:SECONDS] with a path, or board"},
+      {{"--watchdog", "board"}, 2, "this program is built for a board without a watchdog"},
+      {{"--watchdog", "/nowhere/watchdog0"}, 1, "--watchdog /nowhere/watchdog0: No such file or directory\n"},
+      {{"--watchdog", "/dev/null:10"}, 1, "--watchdog /dev/null: is no watchdog\n"},
+  };
+  for (const Case& c : cases) {
+    std::vector<std::string> all{"--listen", "127.0.0.1:0"};
+    all.insert(all.end(), c.arguments.begin(), c.arguments.end());
+    const Finished finished = run_app("device", all);
+    EXPECT_EQ(finished.status, c.status) << c.arguments[1] << finished.errors;
+    EXPECT_NE(finished.errors.find(c.says), std::string::npos) << finished.errors;
+    EXPECT_EQ(finished.output, "");
+  }
+}
+
+TEST_F(Device, IsReloadedByAServiceManager) {
+  App app{"device", arguments(), {.environment = {"NOTIFY_SOCKET=" + tree / "nobody"}}};
+  app.signal(SIGHUP);  // there is nothing to read again, and that is no reason to end
+  EXPECT_EQ(ask(app, "/healthz").body, "ok\n");
+  EXPECT_EQ(app.terminate(), 0);
+}
+
 // ---- who may ask
 
 TEST_F(Device, RefusesStrangers) {
