@@ -300,11 +300,19 @@ class Fetch : public ::testing::Test {
   void write(const std::string& name, std::string_view content) const {
     std::ofstream{folder_ + "/" + name, std::ios::binary} << content;
   }
+  // The server's Date is another one when a second ends between two requests.
+  static std::string undated(std::string text) {
+    constexpr std::string_view date = "Date: Thu, 01 Jan 2026 00:00:00 GMT";
+    for (std::size_t at = text.find("Date: "); at != std::string::npos; at = text.find("Date: ", at + date.size())) {
+      text.replace(at, date.size(), date);
+    }
+    return text;
+  }
   // The same arguments for both; output and exit status must be the same.
   void expect_the_same(const std::string& arguments) const {
     const Finished theirs = curl(arguments);
     const Finished ours = fetch(arguments);
-    EXPECT_EQ(ours.output, theirs.output) << arguments;
+    EXPECT_EQ(undated(ours.output), undated(theirs.output)) << arguments;
     EXPECT_EQ(ours.status, theirs.status) << arguments << "\n" << ours.errors << theirs.errors;
     EXPECT_EQ(ours.errors.find("Sanitizer"), std::string::npos) << ours.errors;
   }
