@@ -19,6 +19,8 @@ constexpr const char* part_name = "firmware.bin.part";
 // How much is handed to the disk at a time. Without it all of an image would be written by the last sync, and the program would stand
 // still for as long: an SD card writes 10 MB a second.
 constexpr std::uint64_t flush_step = 1 << 20;
+// How much of an image may wait in memory for the disk: a second's worth of such a card.
+constexpr std::uint64_t unwritten_max = 8 * flush_step;
 
 FirmwareError error_from(int number) noexcept {
   switch (number) {
@@ -92,8 +94,14 @@ FirmwareError FirmwareStore::write(std::string_view piece) noexcept {
     const std::uint64_t before = uploaded_;
     uploaded_ += static_cast<std::uint64_t>(written);
     if (before / flush_step != uploaded_ / flush_step) {
-      // Starts the writing and does not wait for it. A file system that cannot is no reason to stop: commit() syncs.
+      // Starts the writing of what came, and waits for what came long before: a network that is quicker than the disk would else fill the
+      // memory, and the fsync() at the end would hold up everybody for longer than a watchdog waits. A file system that cannot is no
+      // reason to stop: commit() syncs.
       ::sync_file_range(file_, 0, 0, SYNC_FILE_RANGE_WRITE);
+      if (uploaded_ > unwritten_max) {
+        ::sync_file_range(file_, 0, static_cast<off64_t>(uploaded_ - unwritten_max),
+                          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+      }
     }
     piece.remove_prefix(static_cast<std::size_t>(written));
   }
