@@ -26,9 +26,12 @@ def main():
         fail("--programs: name the --machine they are for", status=2)
     if options.test_program and (not options.test or len(names) > 1):
         fail("--test-program: name the --machine it is for, and --test", status=2)
-    for path in options.test_program:
+    needed = [("--test-program", path) for path in options.test_program]
+    if options.programs:
+        needed += [("--programs", options.programs / name) for name in ("pollux-device", "pollux-hello")]
+    for option, path in needed:
         if not path.is_file():
-            fail(f"--test-program: {path}: there is no such file", status=2)
+            fail(f"{option}: {path}: there is no such file", status=2)
     try:
         if options.test:
             return test(names, options)
@@ -82,8 +85,7 @@ def prepare(machine, options):
 def quietly(command):
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
-        print(done.stdout, file=sys.stderr)
-        fail(f"{' '.join(command)}: failed")
+        raise GuestFailure(f"{' '.join(command)}: failed\n{done.stdout}")
 
 
 def serve(name, options):
@@ -139,7 +141,12 @@ def free_port(port):
 def test(names, options):
     passed = failed = 0
     for name in names:
-        kernel, programs = prepare(MACHINES[name], options)
+        try:
+            kernel, programs = prepare(MACHINES[name], options)
+        except (GuestFailure, OSError) as error:
+            print(f"{name}: {error}", flush=True)
+            failed += 1
+            continue
         counts = checks.run(MACHINES[name], name, kernel, programs, log_path(name), options.test_program)
         passed += counts[0]
         failed += counts[1]

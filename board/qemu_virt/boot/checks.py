@@ -10,6 +10,7 @@ import json
 import re
 import socket
 import ssl
+import subprocess
 import time
 
 import resident
@@ -41,7 +42,7 @@ def run(machine, name, kernel, programs, log, tests=()):
                         print(indented(guest.last_words()))
                         print("  the machine is not there; the other checks are left out")
                         break
-    except GuestFailure as error:
+    except (GuestFailure, LookupError, OSError, subprocess.SubprocessError) as error:
         failed += 1
         print(f"  FAILED  {error}", flush=True)
     print(f"{name}: {passed} passed, {failed} failed in {time.monotonic() - started:.0f} s; the console is in {log}", flush=True)
