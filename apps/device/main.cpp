@@ -172,9 +172,6 @@ int main(int argc, char** argv) {
     return status;
   }
 #endif
-  if (!take_lines(device_options.gpio.values())) {
-    return 1;
-  }
   device::HardwareWatchdog watchdog{loop, device::kernel_device_files()};
   const int number = board_device.start({.memory = &device_memory,
                                          .roots = device_options.roots,
@@ -203,7 +200,10 @@ int main(int argc, char** argv) {
     print_certificate(own, https.context()->certificates().front());
   }
 #endif
-  // Last, because it runs from now on: what fails before leaves it alone.
+  // Last, because outputs are driven and the watchdog runs from now on: what fails before leaves both alone.
+  if (!take_lines(device_options.gpio.values())) {
+    return 1;
+  }
   if (!start_watchdog(watchdog, device_options.watchdog)) {
     return 1;
   }
