@@ -103,7 +103,9 @@ ServerFacts Device::facts(const http::Request& request) const noexcept {
                     .server_memory = config_.server_memory,
                     .loop_memory = config_.loop_memory,
                     .device_memory = sizeof(Device) + sizeof(DeviceMemory),
-                    .tls_memory = config_.tls_memory};
+                    .tls_memory = config_.tls_memory,
+                    .gpio = config_.gpio,
+                    .watchdog = config_.watchdog};
   if (config_.https != nullptr && config_.https->context() != nullptr) {
     facts.tls = {.context = config_.https->context(), .arena = config_.https->arena_use()};
   }

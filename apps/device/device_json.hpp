@@ -37,6 +37,8 @@ struct ServerFacts {
   std::size_t device_memory = 0;
   std::size_t tls_memory = 0;
   TlsFacts tls{};
+  const Gpio* gpio = nullptr;                  // nullptr: there are no lines
+  const HardwareWatchdog* watchdog = nullptr;  // nullptr: none is fed
 };
 
 [[nodiscard]] inline http::PoolUse tls_sessions(const tls::ServerContext& context) noexcept {

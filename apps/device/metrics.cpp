@@ -85,6 +85,33 @@ void write_board(Metrics& metrics, const BoardInfo& info) noexcept {
   }
 }
 
+// Lines that are held and can be read.
+void write_gpio(Metrics& metrics, const Gpio& gpio) noexcept {
+  bool has_begun = false;
+  for (const GpioLine& line : gpio.lines()) {
+    const int value = line.descriptor >= 0 ? gpio.get(line) : -1;
+    if (value < 0) {
+      continue;
+    }
+    if (!has_begun) {
+      metrics.begin("device_gpio_value", "gauge", "Value of a GPIO line, 0 or 1.");
+      has_begun = true;
+    }
+    metrics.sample("line", line.name, static_cast<std::uint64_t>(value));
+  }
+}
+
+void write_watchdog(Metrics& metrics, const HardwareWatchdog& watchdog) noexcept {
+  metrics.begin("device_watchdog_timeout_seconds", "gauge", "Time in which the watchdog has to be fed.")
+      .sample(std::uint64_t{watchdog.seconds()});
+  metrics.begin("device_watchdog_failures_total", "counter", "How often it could not be fed.")
+      .sample(watchdog.failures());
+  if (watchdog.has_reset()) {
+    metrics.begin("device_watchdog_has_reset", "gauge", "1: the watchdog caused the last start of the machine.")
+        .sample(std::uint64_t{*watchdog.has_reset() ? 1U : 0U});
+  }
+}
+
 void write_pool(Metrics& metrics, std::string_view name, std::string_view help, const http::PoolUse& use) noexcept {
   metrics.begin(name, "gauge", help);
   metrics.sample("state", "used", std::uint64_t{use.used}).sample("state", "used_max", std::uint64_t{use.used_max});
@@ -146,6 +173,12 @@ void write_metrics(base::TextWriter& text, const BoardInfo& info, const ServerFa
                    port::WallTime time) noexcept {
   Metrics metrics{text};
   write_board(metrics, info);
+  if (facts.gpio != nullptr) {
+    write_gpio(metrics, *facts.gpio);
+  }
+  if (facts.watchdog != nullptr && facts.watchdog->is_running()) {
+    write_watchdog(metrics, *facts.watchdog);
+  }
   write_server(metrics, facts);
   if (facts.tls.context != nullptr) {
     write_tls(metrics, facts.tls, time);

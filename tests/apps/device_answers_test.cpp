@@ -427,6 +427,28 @@ TEST(DeviceGpio, RefusesWhatIsWrong) {
   EXPECT_EQ(status_of(board.ask("PUT /api/v1/gpio/OUT", host, R"({"value":1})")), 403);
 }
 
+TEST(DeviceGpio, IsInTheMetrics) {
+  Board board;
+  board.machine.chips[1].lines[1].level = true;
+  const std::string body = body_of(board.ask("GET /metrics"));
+  EXPECT_TRUE(has(
+      body, "\n# TYPE device_gpio_value gauge\ndevice_gpio_value{line=\"OUT\"} 0\ndevice_gpio_value{line=\"IN\"} 1\n"))
+      << body;
+  EXPECT_FALSE(has(body, "FREE")) << body;
+  EXPECT_FALSE(has(body, "device_watchdog")) << body;
+  board.machine.gpio_error = EIO;
+  EXPECT_FALSE(has(board.ask("GET /metrics"), "device_gpio_value"));
+}
+
+TEST(DeviceWatchdog, IsInTheMetrics) {
+  Board board;
+  ASSERT_FALSE(board.watchdog.open({.device = "/dev/made-watchdog", .seconds = 10}));
+  const std::string body = body_of(board.ask("GET /metrics"));
+  EXPECT_TRUE(has(body, "\ndevice_watchdog_timeout_seconds 10\n")) << body;
+  EXPECT_TRUE(has(body, "\ndevice_watchdog_failures_total 0\n")) << body;
+  EXPECT_TRUE(has(body, "\ndevice_watchdog_has_reset 0\n")) << body;
+}
+
 TEST(DeviceWatchdog, IsShown) {
   Board board;
   board.machine.has_watchdog_reset = true;
