@@ -99,7 +99,7 @@ FirmwareError FirmwareStore::write(std::string_view piece) noexcept {
       // reason to stop: commit() syncs.
       ::sync_file_range(file_, 0, 0, SYNC_FILE_RANGE_WRITE);
       if (uploaded_ > unwritten_max) {
-        ::sync_file_range(file_, 0, static_cast<off64_t>(uploaded_ - unwritten_max),
+        ::sync_file_range(file_, 0, static_cast<off_t>(uploaded_ - unwritten_max),
                           SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
       }
     }
