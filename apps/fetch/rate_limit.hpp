@@ -31,7 +31,8 @@ class RateLimit {
     const auto elapsed = std::chrono::duration<double>{now - filled_at_}.count();
     room_ = std::min(room_ + elapsed * static_cast<double>(rate_), room_max());
     filled_at_ = now;
-    return std::min(wanted, static_cast<std::size_t>(room_));
+    // Compared first: what a tenth of a second holds may be more than a size_t of 32 bits.
+    return room_ < static_cast<double>(wanted) ? static_cast<std::size_t>(room_) : wanted;
   }
   void moved(std::size_t size) { room_ -= static_cast<double>(size); }
 

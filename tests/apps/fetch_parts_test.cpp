@@ -422,6 +422,8 @@ TEST(FetchRate, AllowsWhatTheTimeGives) {
   EXPECT_EQ(rate.allow(1000, start + 10s), 100U);  // what was not used is not saved up
   rate.start(1, start);
   EXPECT_EQ(rate.allow(10, start), 1U);
+  rate.start(std::uint64_t{1} << 40, start);  // a tenth of it does not fit into 32 bits
+  EXPECT_EQ(rate.allow(16'384, start), 16'384U);
 }
 
 }  // namespace
