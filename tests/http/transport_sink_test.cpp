@@ -3,6 +3,7 @@
 #include <string>
 
 #include "tests/http/caller.hpp"
+#include "tests/support/emulated.hpp"
 
 namespace pollux::test {
 namespace {
@@ -44,7 +45,7 @@ TEST(ResponseSink, GetsTheWholeBody) {
   for (const std::string_view answer :
        {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"}) {
-    for (std::size_t cut = 0; cut < answer.size(); ++cut) {
+    for (std::size_t cut = 0; cut < answer.size(); cut += stride) {
       Caller<> caller;
       RawServer& origin = caller.talk.listen(80);
       Sink sink{caller.transport};
