@@ -335,22 +335,30 @@ def memory_is_small(test):
 def hello_is_small(test):
     """What pollux-hello uses besides its pools and the arena of TLS."""
     guest = test.guest
+    program = test.programs / "pollux-hello"
     tls_options = "--tls-cert /data/tls/cert.pem --tls-key /data/tls/key.pem"
+    guest.run("mkdir -p /tmp/debug; mountpoint -q /tmp/debug || mount -t debugfs debugfs /tmp/debug")
     texts = []
     for scheme, port in HELLO_PORTS.items():
         options = tls_options if scheme == "https" else ""
-        guest.run(f"pollux-hello --listen 0.0.0.0:{port} {options} >/dev/kmsg 2>&1 &")
-        until(lambda: test.request("GET", "/hello", scheme=scheme, guest_port=port)[2] == b"Hello, world!",
-              f"hello over {scheme}", 20)
-        for _ in range(8):
-            test.request("GET", "/hello", scheme=scheme, guest_port=port)
-        pid = test.pid(f"0.0.0.0:{port}")
-        measured = resident.measure(guest, pid, test.programs / "pollux-hello")
-        guest.run(f"kill {pid}")
-        texts.append(f"{scheme} {measured.short()}")
-        limit = guest.machine.hello_resident_max.get(scheme)
-        if limit and is_static(test.programs / "pollux-hello"):
-            expect(measured.besides <= limit * 1024, f"more than {limit} KiB: {texts[-1]}")
+        sizes = []
+        # With each page that is used the kernel maps those of the program's file that are beside it and in memory already, 64 KiB in all;
+        # the second time it does not, and what is counted is what the program uses.
+        for around in (65536, 4096):
+            guest.run(f"echo {around} >/tmp/debug/fault_around_bytes")
+            guest.run(f"pollux-hello --listen 0.0.0.0:{port} {options} >/dev/kmsg 2>&1 &")
+            until(lambda: test.request("GET", "/hello", scheme=scheme, guest_port=port)[2] == b"Hello, world!",
+                  f"hello over {scheme}", 20)
+            for _ in range(8):
+                test.request("GET", "/hello", scheme=scheme, guest_port=port)
+            pid = test.pid(f"0.0.0.0:{port}")
+            sizes.append(resident.measure(guest, pid, program))
+            guest.run(f"kill {pid}; while [ -e /proc/{pid} ]; do usleep 10000; done")
+        guest.run("echo 65536 >/tmp/debug/fault_around_bytes")
+        texts.append(f"{scheme} {sizes[0].short()}, used {sizes[1].besides // 1024}")
+        limit = guest.machine.hello_used_max.get(scheme)
+        if limit and is_static(program):
+            expect(sizes[1].besides <= limit * 1024, f"more than {limit} KiB are used: {texts[-1]}")
     return "; ".join(texts)
 
 

@@ -63,7 +63,7 @@ class Machine:
     has_button: bool = False
     has_carrier: bool = True  # the guest is told when its cable is pulled
     image: int = 72  # MiB that the test uploads
-    hello_resident_max: dict = dataclasses.field(default_factory=dict)  # scheme -> KiB besides pools and arena, static; else only said
+    hello_used_max: dict = dataclasses.field(default_factory=dict)  # scheme -> KiB besides pools and arena, of a static program
 
 
 MACHINES = {
@@ -99,7 +99,7 @@ MACHINES = {
         network=VIRT_DEVICES,
         watchdog="/dev/watchdog0:4",
         **VIRT_PINS,
-        hello_resident_max={"http": 200, "https": 300},
+        hello_used_max={"http": 200, "https": 300},
     ),
     # Boards that QEMU knows, with the device tree that the kernel brings for them. Their watchdog is left
     # alone: QEMU 7.2 resets the machine as soon as it is started.
@@ -135,7 +135,7 @@ MACHINES = {
         suite="bookworm",
         arch="armel",
         kernel="linux-image-[0-9]*[0-9]-rpi",
-        modules=("usbnet", "cdc_ether", "leds_gpio"),
+        modules=("usbnet", "cdc_ether", "leds_gpio", "ledtrig_timer"),
         serial="ttyAMA0",
         model="Raspberry Pi Zero",
         command_line="initcall_blacklist=bcm2835_power_driver_init",  # its registers are not there: an external abort
@@ -404,7 +404,7 @@ class Guest:
 # The commands of busybox that the guest's scripts and the checks use; there is no folder full of links.
 APPLETS = (
     "awk base64 cat chmod cut date dd df dmesg echo env free grep head hostname hwclock ifconfig insmod ip kill killall"
-    " ls lsmod mkdir mount mv nc netstat od pidof ping poweroff ps reboot rm route sed sha256sum sleep sort stat stty sync"
+    " ls lsmod mkdir mount mountpoint mv nc netstat od pidof ping poweroff ps reboot rm route sed sha256sum sleep sort stat stty sync"
     " tail top true umount uname uptime usleep wc wget"
 ).split()
 
