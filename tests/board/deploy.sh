@@ -80,7 +80,7 @@ fake "$work/there/sudo" <<'TEXT'
 echo "sudo $*" >>"$CALLS"
 DESTDIR=$BOARD exec "$@"
 TEXT
-for command in systemctl udevadm groupadd rc-update rc-service; do
+for command in systemctl udevadm groupadd rc-update rc-service update-rc.d; do
   fake "$work/there/$command" <<TEXT
 echo "$command \$*" >>"\$CALLS"
 TEXT
@@ -157,7 +157,7 @@ done
 new_board
 mkdir -p "$work/board/run/systemd/system"
 deploy 0 raspberry_pi_4 pi@pi.lan --service --port 81 -- --gpio GPIO17:out
-says 'is installed, started by systemd, on 0.0.0.0:81'
+says 'is installed, started by systemd, on 0.0.0.0:81. How it is: systemctl status pollux-device'
 says 'Open http://pi.lan:81/ in a browser.'
 holds etc/default/pollux-device 'POLLUX_DEVICE_OPTIONS="--allow-host pi.lan --gpio GPIO17:out"'
 holds etc/systemd/system/pollux-device.service 'ExecStart=/usr/local/bin/pollux-device --data D'
@@ -169,6 +169,9 @@ holds usr/local/bin/pollux-device 'program'
 called 'groupadd --system gpio'
 called 'systemctl enable pollux-device.socket pollux-device.service'
 called 'systemctl start pollux-device.socket pollux-device.service'
+# The chips are the group's before the service opens them.
+order=$(sed -n -e 's/^udevadm \([a-z]*\).*/\1/p' -e 's/^systemctl start .*/start/p' "$work/calls" | tr '\n' ' ')
+[ "$order" = 'control trigger settle start ' ] || fail "the service starts before udev is done: $order"
 # Once more: the settings stay, the group is there.
 echo 'gpio:x:997:' >"$work/board/etc/group"
 deploy 0 raspberry_pi_4 pi@pi.local --service -- --watchdog board
@@ -192,6 +195,11 @@ called 'rc-update add pollux-device default'
 called 'rc-service pollux-device restart'
 holds etc/default/pollux-device 'POLLUX_DEVICE_LISTEN=0.0.0.0:8080'
 holds etc/init.d/pollux-device 'supervise-daemon'
+says 'How it is: rc-service pollux-device status'
+# Another port: the settings stay, and what is said is what they say.
+deploy 0 raspberry_pi_zero alpine --service --port 81
+says 'stays as it is: POLLUX_DEVICE_LISTEN=0.0.0.0:8080, not 0.0.0.0:81'
+says 'started by openrc, on 0.0.0.0:8080.'
 deploy 0 raspberry_pi_zero alpine --remove
 [ ! -e "$work/board/etc/init.d/pollux-device" ] || fail "OpenRC's script is left"
 
@@ -203,9 +211,24 @@ mkdir -p "$work/board/etc/init.d"
 : >"$work/board/etc/init.d/rcS"
 deploy 0 beaglebone_black buildroot --service
 called 'init restart'
+says 'How it is: /etc/init.d/S80pollux-device status'
 [ -x "$work/board/etc/init.d/S80pollux-device" ] || fail "the init script has not the name that BusyBox starts"
 deploy 0 beaglebone_black buildroot --remove
 called 'init stop'
+! grep -q update-rc.d "$work/calls" || fail "update-rc.d is called where there is none"
+
+new_board
+mkdir -p "$work/board/etc/init.d" "$work/board/usr/sbin"
+fake "$work/board/usr/sbin/update-rc.d" </dev/null
+# An option that would not arrive as it is: nothing is put in place.
+deploy 1 raspberry_pi_4 pi@pi.local --service -- --gpio 'a$b=x:1'
+says 'a$b=x:1: this does not fit into /etc/default/pollux-device'
+left=$(find "$work/board" -type f | sed "s|^$work/board/||" | tr '\n' ' ')
+[ "$left" = 'usr/sbin/update-rc.d ' ] || fail "a refused option leaves $left"
+deploy 0 raspberry_pi_4 pi@pi.local --service
+called 'update-rc.d pollux-device defaults'
+deploy 0 raspberry_pi_4 pi@pi.local --remove
+called 'update-rc.d -f pollux-device remove'
 
 new_board
 deploy 1 raspberry_pi_4 pi@pi.local --service
