@@ -4,6 +4,7 @@ A check asks pollux from outside, over the network, and looks at the same thing 
 line, or QEMU. All waiting is polling with a bound.
 """
 import contextlib
+import email.utils
 import hashlib
 import http.client
 import json
@@ -151,6 +152,9 @@ class Test:
         expect(found, f"no program of ours has {words} in its command line: {text!r}")
         return int(found.group(1))
 
+    def uptime(self):
+        return float(self.guest.run("cat /proc/uptime").split()[0])
+
     def meminfo(self, name, file="/proc/meminfo"):
         return int(self.guest.run(f"grep '^{name}:' {file}").split()[1])
 
@@ -199,7 +203,7 @@ def status_is_true(test):
     total = test.meminfo("MemTotal") * 1024
     expect_equal(status["memory"]["total"], total, "the memory")
     expect(total < guest.machine.memory * MEBIBYTE, f"{total} bytes are more memory than the machine has")
-    uptime = float(guest.run("cat /proc/uptime").split()[0])
+    uptime = test.uptime()
     expect(0 <= uptime - status["uptime_s"] < 10, f"the uptime is {status['uptime_s']}, the kernel's {uptime}")
     addresses = [address for interface in status["interfaces"] if interface["name"] == guest.machine.interface
                  for address in interface["addresses"]]
@@ -213,7 +217,7 @@ def time_is_right(test):
     if guest.run_any("[ -e /sys/class/rtc/rtc0 ]")[0] != 0:
         raise Skipped("this machine has no clock")
     _, headers, _ = test.request("GET", "/healthz")
-    date = time.mktime(time.strptime(headers["Date"], "%a, %d %b %Y %H:%M:%S GMT")) - time.timezone
+    date = email.utils.parsedate_to_datetime(headers["Date"]).timestamp()
     for what, seconds in (("the Date field", date), ("rtc0", int(guest.run("cat /sys/class/rtc/rtc0/since_epoch")))):
         expect(abs(seconds - time.time()) < 10, f"{what} is {seconds - time.time():.0f} s off")
     return guest.run("cat /sys/class/rtc/rtc0/name").strip()
@@ -422,11 +426,15 @@ def used_connections(test):
 
 
 def watchdog_resets(test):
-    """A program that hangs stops feeding the watchdog, and the machine starts anew, in the middle of an upload."""
+    """A watchdog is fed; when the program hangs it is not, and the machine starts anew, in the middle of an upload."""
     guest = test.guest
     if not guest.machine.watchdog:
         raise Skipped("this machine has no watchdog that works in QEMU")
     pid = test.pid("--watchdog")
+    seconds = int(guest.machine.watchdog.rpartition(":")[2])
+    until(lambda: test.uptime() > 4 * seconds, "the machine has run four times as long as the watchdog waits", 60)
+    fed = test.uptime()
+    expect(not guest.has_seen("RESET"), "the machine has been reset although the watchdog is fed")
     with contextlib.closing(test.connection("http", guest.ports[80], 30)) as connection:
         connection.putrequest("PUT", "/api/v1/firmware")
         connection.putheader("Content-Length", str(64 * MEBIBYTE))
@@ -439,7 +447,7 @@ def watchdog_resets(test):
     guest.wait_for_agent()
     until(test.is_served, "an answer over http", 30)
     until(lambda: test.is_served("https"), "an answer over https", 30)
-    return f"reset {took:.1f} s after it hung"
+    return f"fed for {fed:.0f} s; reset {took:.1f} s after the program hung"
 
 
 def disk_is_whole(test):

@@ -49,7 +49,7 @@ class Machine:
     model: str  # what the guest's device tree calls the machine
     command_line: str = ""
     interface: str = "eth0"
-    network: tuple = ()  # QEMU arguments
+    devices: tuple = ()  # QEMU arguments: the network, and what else there is
     dtb: str = ""  # of the kernel package; empty: board.dts
     is_serial_second: bool = False
     watchdog: str = ""  # DEVICE:SECONDS
@@ -79,7 +79,7 @@ MACHINES = {
         modules=VIRT_MODULES + ("i6300esb",),
         serial="ttyAMA0",
         model="linux,dummy-virt",
-        network=VIRT_DEVICES + ("-device", "i6300esb", "-watchdog-action", "reset"),
+        devices=VIRT_DEVICES + ("-device", "i6300esb", "-watchdog-action", "reset"),
         watchdog="/dev/watchdog0:4",
         **VIRT_PINS,
     ),
@@ -96,7 +96,7 @@ MACHINES = {
         modules=VIRT_MODULES + ("softdog",),  # this kernel has no driver of QEMU's watchdog
         serial="ttyAMA0",
         model="linux,dummy-virt",
-        network=VIRT_DEVICES,
+        devices=VIRT_DEVICES,
         watchdog="/dev/watchdog0:4",
         **VIRT_PINS,
         hello_used_max={"http": 200, "https": 300},
@@ -117,7 +117,7 @@ MACHINES = {
         is_serial_second=True,
         model="Raspberry Pi 3 Model B",
         interface="usb0",
-        network=("-device", "usb-net,netdev=net0"),
+        devices=("-device", "usb-net,netdev=net0"),
         dtb="broadcom/bcm2837-rpi-3-b.dtb",
         has_carrier=False,
         has_disk=False,
@@ -140,7 +140,7 @@ MACHINES = {
         model="Raspberry Pi Zero",
         command_line="initcall_blacklist=bcm2835_power_driver_init",  # its registers are not there: an external abort
         interface="usb0",
-        network=("-device", "usb-net,netdev=net0"),
+        devices=("-device", "usb-net,netdev=net0"),
         dtb="bcm2835-rpi-zero.dtb",
         has_carrier=False,
         has_disk=False,
@@ -237,6 +237,11 @@ class Guest:
         """Until the machine is switched off."""
         self._process.wait()
 
+    def has_seen(self, name):
+        """Whether QEMU has told of this, and nobody has waited for it."""
+        self.qmp("query-status")  # what was told before its answer has been read then
+        return any(event["event"] == name for event in self._events)
+
     def wait_for_agent(self, deadline=None):
         self._read_serial(rb"pollux agent ready\r?\n", deadline or self.machine.boot_deadline)
 
@@ -265,7 +270,7 @@ class Guest:
         qmp_path = self._folder / "qmp"
         self.command += ["-qmp", f"unix:{qmp_path},server=on,wait=on"]
         forwards = "".join(f",hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in self.ports.items())
-        self.command += ["-netdev", f"user,id=net0,restrict=on{forwards}", *machine.network]
+        self.command += ["-netdev", f"user,id=net0,restrict=on{forwards}", *machine.devices]
         if machine.has_disk:
             disk = self._folder / "disk"
             with open(disk, "wb") as file:
