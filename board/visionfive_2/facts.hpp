@@ -1,7 +1,8 @@
 // StarFive VisionFive 2: JH7110, four SiFive U74 at 1.5 GHz, 2 to 8 GB.
 //
 // Sources: Linux arch/riscv/boot/dts/starfive/jh7110.dtsi (thermal zone, watchdog), drivers/pinctrl/starfive/pinctrl-starfive-jh7110.c (the label is
-// the device's name; 64 lines, and 4 of the always-on part), drivers/watchdog/starfive-wdt.c (a 32-bit counter at 24 MHz: 178 s), the
+// the device's name; 64 lines, and 4 of the always-on part), drivers/watchdog/starfive-wdt.c (starfive_wdt_max_timeout(): the JH7110's
+// 32-bit counter runs down twice, at the oscillator's 24 MHz: 357 s; before Linux took it the driver said 178 s), the
 // 40-Pin GPIO Header User Guide. StarFive's own kernel calls the chips 13040000.gpio and 17020000.gpio. Linux describes no LED of the board
 // and no battery for its clock. Nothing here was measured on hardware.
 #pragma once
@@ -40,7 +41,7 @@ inline constexpr Facts facts{
     .service_memory_mib = 36,
     .clock = Clock::network,
     .thermal_zone = "cpu-thermal",
-    .watchdog = {.device = "/dev/watchdog0", .driver = "starfive-wdt", .seconds = 30, .seconds_max = 178},
+    .watchdog = {.device = "/dev/watchdog0", .driver = "starfive-wdt", .seconds = 30, .seconds_max = 357},
     .lines = board_lines,
 };
 

@@ -49,7 +49,7 @@ comes_true() {
 }
 
 for tool in systemd-analyze systemd-socket-activate strace curl; do
-  command -v "$tool" >/dev/null 2>&1 || fail "$tool is missing. Install it (the packages are in cmake/packages.txt)"
+  command -v "$tool" >/dev/null 2>&1 || fail "$tool is missing. Type: sudo apt-get install --no-install-recommends systemd strace curl"
 done
 
 # ---- systemd
