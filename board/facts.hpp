@@ -33,7 +33,9 @@ enum class Claim : std::uint8_t {
 // A line of a GPIO chip that people can reach: a pin of the header, say.
 struct Line {
   std::string_view name;  // "GPIO17", as it stands in the board's documentation
-  std::string_view chip;  // the chip's label: "pinctrl-bcm2711" (gpiodetect(1) shows it)
+  // The chip's label: "pinctrl-bcm2711" (gpiodetect(1) shows it). Where drivers number labels in the order in which chips come up, the
+  // device, which has the address in its name: "4804c000.gpio" (ls -l /sys/bus/gpio/devices).
+  std::string_view chip;
   std::uint32_t offset = 0;
   Claim claim = Claim::none;
 };

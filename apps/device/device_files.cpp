@@ -38,6 +38,10 @@ class Kernel final : public DeviceFiles {
     }
     return static_cast<std::size_t>(written) == bytes.size() ? 0 : -EIO;
   }
+  int read_link(const char* path, std::span<char> memory) noexcept override {
+    const ssize_t size = ::readlink(path, memory.data(), memory.size());
+    return size < 0 ? -errno : static_cast<int>(size);
+  }
   void close(int descriptor) noexcept override { ::close(descriptor); }
 };
 

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <linux/gpio.h>
 
+#include <array>
 #include <cstring>
+#include <span>
 
 #include "apps/device/system_files.hpp"
 #include "port/ensure.hpp"
@@ -133,17 +135,32 @@ bool is_text(std::span<const char> memory, std::string_view text) noexcept {
   return std::string_view{memory.data(), ::strnlen(memory.data(), memory.size())} == text;
 }
 
+// Whether the device whose driver made this chip has that name: "4804c000.gpio", by its address. The kernel says it in the chip's path,
+// "../../../devices/platform/ocp/4804c000.gpio/gpiochip1". A path that is longer than `memory` has lost its end and is nobody's.
+bool is_device(DeviceFiles& files, std::string_view number, std::string_view name) noexcept {
+  const Path path{"/sys/bus/gpio/devices/gpiochip", number};
+  std::array<char, 512> memory{};
+  const int size = files.read_link(path.text(), memory);
+  if (size <= 0 || static_cast<std::size_t>(size) >= memory.size()) {
+    return false;
+  }
+  std::string_view folder{memory.data(), static_cast<std::size_t>(size)};
+  folder = folder.substr(0, folder.rfind('/'));
+  return folder.substr(folder.rfind('/') + 1) == name;
+}
+
 struct Chip {
   int descriptor = -1;
   std::uint32_t lines = 0;
   GpioFault fault = GpioFault::no_chip;
 };
 
-// Opens the chip of that label, name or path; the first one if several have the label.
+// Opens the chip of that label, name, path or device; the first one if several have the label or device.
 Chip open_chip(DeviceFiles& files, std::string_view name) noexcept {
   Chip chip;
   for (std::uint64_t i = 0; i < chips_max; ++i) {
-    const Path path{"/dev/gpiochip", base::Decimal{i}.view()};
+    const base::Decimal number{i};
+    const Path path{"/dev/gpiochip", number.view()};
     const int descriptor = files.open(path.text(), O_RDWR);
     if (descriptor < 0) {
       if (descriptor != -ENOENT) {
@@ -153,7 +170,8 @@ Chip open_chip(DeviceFiles& files, std::string_view name) noexcept {
     }
     struct gpiochip_info info {};
     if (files.control(descriptor, GPIO_GET_CHIPINFO_IOCTL, &info) >= 0 &&
-        (is_text(info.label, name) || is_text(info.name, name) || name == path.text())) {
+        (is_text(info.label, name) || is_text(info.name, name) || name == path.text() ||
+         is_device(files, number.view(), name))) {
       return {.descriptor = descriptor, .lines = info.lines, .fault = GpioFault::none};
     }
     files.close(descriptor);

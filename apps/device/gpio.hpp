@@ -10,7 +10,7 @@
 // Its value is what the line says, not its voltage, if it was taken as active-low. What an output does after the program's end is the
 // chip's affair: most keep it.
 //
-// Source: the kernel's include/uapi/linux/gpio.h, version 2 of the interface (Linux 5.10).
+// Sources: the kernel's include/uapi/linux/gpio.h, version 2 of the interface (Linux 5.10); /sys/bus/gpio/devices for a chip's device.
 #pragma once
 
 #include <array>
@@ -38,7 +38,8 @@ enum class GpioFault : std::uint8_t {
 
 struct GpioLine {
   std::string_view name;  // "pump"
-  std::string_view chip;  // label, name or path of the chip: "pinctrl-bcm2711", "gpiochip0", "/dev/gpiochip0"
+  // Label, name or path of the chip, or its device: "pinctrl-bcm2711", "gpiochip0", "/dev/gpiochip0", "4804c000.gpio".
+  std::string_view chip;
   std::uint32_t offset = 0;
   board::Claim claim = board::Claim::none;
   bool is_high_first = false;  // what an output is set to when it is taken

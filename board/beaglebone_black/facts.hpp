@@ -1,7 +1,8 @@
 // BeagleBone Black and Green: AM3358, Cortex-A8 at 1 GHz, 512 MB.
 //
 // Sources: Linux arch/arm/boot/dts/ti/omap/am335x-bone-common.dtsi (LEDs: Linux names two of them by what they show, BeagleBoard's own images call
-// all four usrN), drivers/gpio/gpio-omap.c (labels by the number of the first line), drivers/watchdog/omap_wdt.c (1 s to a day), the System
+// all four usrN), am33xx-l4.dtsi (the addresses of GPIO0 to 3), drivers/gpio/gpio-omap.c (labels count lines in the order in which the chips come up,
+// so that gpio-32-63 need not be GPIO1: the devices are named here), drivers/watchdog/omap_wdt.c (1 s to a day), the System
 // Reference Manual's tables of the headers P8 and P9. Linux enables no thermal zone on the AM335x. The processor's clock has no battery on
 // this board. Nothing here was measured on hardware.
 #pragma once
@@ -19,15 +20,15 @@ inline constexpr Led board_leds[] = {
 
 // Pins of the headers that nothing else on the board uses unless it is configured.
 inline constexpr Line board_lines[] = {
-    {.name = "P8_07", .chip = "gpio-64-95", .offset = 2},   {.name = "P8_08", .chip = "gpio-64-95", .offset = 3},
-    {.name = "P8_09", .chip = "gpio-64-95", .offset = 5},   {.name = "P8_10", .chip = "gpio-64-95", .offset = 4},
-    {.name = "P8_11", .chip = "gpio-32-63", .offset = 13},  {.name = "P8_12", .chip = "gpio-32-63", .offset = 12},
-    {.name = "P8_14", .chip = "gpio-0-31", .offset = 26},   {.name = "P8_15", .chip = "gpio-32-63", .offset = 15},
-    {.name = "P8_16", .chip = "gpio-32-63", .offset = 14},  {.name = "P8_17", .chip = "gpio-0-31", .offset = 27},
-    {.name = "P8_18", .chip = "gpio-64-95", .offset = 1},   {.name = "P8_26", .chip = "gpio-32-63", .offset = 29},
-    {.name = "P9_12", .chip = "gpio-32-63", .offset = 28},  {.name = "P9_15", .chip = "gpio-32-63", .offset = 16},
-    {.name = "P9_23", .chip = "gpio-32-63", .offset = 17},  {.name = "P9_27", .chip = "gpio-96-127", .offset = 19},
-    {.name = "P9_30", .chip = "gpio-96-127", .offset = 16}, {.name = "P9_41", .chip = "gpio-0-31", .offset = 20},
+    {.name = "P8_07", .chip = "481ac000.gpio", .offset = 2},  {.name = "P8_08", .chip = "481ac000.gpio", .offset = 3},
+    {.name = "P8_09", .chip = "481ac000.gpio", .offset = 5},  {.name = "P8_10", .chip = "481ac000.gpio", .offset = 4},
+    {.name = "P8_11", .chip = "4804c000.gpio", .offset = 13}, {.name = "P8_12", .chip = "4804c000.gpio", .offset = 12},
+    {.name = "P8_14", .chip = "44e07000.gpio", .offset = 26}, {.name = "P8_15", .chip = "4804c000.gpio", .offset = 15},
+    {.name = "P8_16", .chip = "4804c000.gpio", .offset = 14}, {.name = "P8_17", .chip = "44e07000.gpio", .offset = 27},
+    {.name = "P8_18", .chip = "481ac000.gpio", .offset = 1},  {.name = "P8_26", .chip = "4804c000.gpio", .offset = 29},
+    {.name = "P9_12", .chip = "4804c000.gpio", .offset = 28}, {.name = "P9_15", .chip = "4804c000.gpio", .offset = 16},
+    {.name = "P9_23", .chip = "4804c000.gpio", .offset = 17}, {.name = "P9_27", .chip = "481ae000.gpio", .offset = 19},
+    {.name = "P9_30", .chip = "481ae000.gpio", .offset = 16}, {.name = "P9_41", .chip = "44e07000.gpio", .offset = 20},
 };
 
 inline constexpr Facts facts{

@@ -4,6 +4,8 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "apps/device/gpio.hpp"
 #include "apps/device/watchdog.hpp"
@@ -116,6 +118,35 @@ TEST(Gpio, TakesTheLinesOfTheBoard) {
   EXPECT_EQ(gpio.set(*out, false), -EIO);
   machine.gpio_error = 0;
   gpio.close();
+  EXPECT_EQ(machine.open_count(), 0);
+}
+
+TEST(Gpio, FindsAChipByItsDevice) {
+  // Labels are given in the order in which the chips came up, and this time the second one was first.
+  constexpr std::array lines{board::Line{.name = "P2_1", .chip = "2000.gpio", .offset = 1}};
+  MadeMachine machine;
+  machine.chips[0].label = "gpio-4-7";
+  machine.chips[1].label = "gpio-0-3";
+  {
+    Gpio gpio;
+    EXPECT_EQ(gpio.add("P2_1:out,high", lines), nullptr);
+    EXPECT_EQ(gpio.open(machine), nullptr);
+    EXPECT_TRUE(machine.chips[1].lines[1].level);
+    EXPECT_FALSE(machine.chips[0].lines[1].level);
+    gpio.close();
+  }
+  // Part of a path is not the device, nor is one that does not fit.
+  const std::string long_path = std::string(600, 'x') + "/2000.gpio/gpiochip7";
+  for (const std::string_view path :
+       {std::string_view{}, std::string_view{"gpiochip7"}, std::string_view{"2000.gpio/made/gpiochip7"},
+        std::string_view{"12000.gpio/gpiochip7"}, std::string_view{long_path}}) {
+    machine.chips[1].device_path = path;
+    Gpio gpio;
+    EXPECT_EQ(gpio.add("P2_1:out,high", lines), nullptr);
+    const GpioLine* failed = gpio.open(machine);
+    ASSERT_NE(failed, nullptr) << path;
+    EXPECT_EQ(failed->fault, GpioFault::no_chip) << path;
+  }
   EXPECT_EQ(machine.open_count(), 0);
 }
 

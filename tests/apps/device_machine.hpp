@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -28,10 +29,12 @@ class MadeMachine final : public DeviceFiles {
     std::string_view label;
     std::array<Line, 4> lines{};
     int open_error = 0;
+    std::string_view device_path{};  // where the kernel says that it is; empty: nowhere
   };
 
   std::array<Chip, 2> chips{
-      {{"/dev/gpiochip0", "gpiochip0", "made-exp", {}, 0}, {"/dev/gpiochip7", "gpiochip7", "made-gpio", {}, 0}}};
+      {{"/dev/gpiochip0", "gpiochip0", "made-exp", {}, 0, "../../../devices/platform/made/1000.gpio/gpiochip0"},
+       {"/dev/gpiochip7", "gpiochip7", "made-gpio", {}, 0, "../../../devices/platform/made/2000.gpio/gpiochip7"}}};
   int gpio_error = 0;  // what reading and writing a line fails with
 
   std::uint32_t watchdog_options = WDIOF_SETTIMEOUT | WDIOF_MAGICCLOSE | WDIOF_CARDRESET;
@@ -93,6 +96,15 @@ class MadeMachine final : public DeviceFiles {
     }
     last_written = bytes.front();
     return 0;
+  }
+
+  int read_link(const char* path, std::span<char> memory) noexcept override {
+    for (const Chip& chip : chips) {
+      if (!chip.device_path.empty() && std::string{"/sys/bus/gpio/devices/"}.append(chip.name) == path) {
+        return static_cast<int>(chip.device_path.copy(memory.data(), memory.size()));
+      }
+    }
+    return -ENOENT;
   }
 
   void close(int descriptor) noexcept override {
