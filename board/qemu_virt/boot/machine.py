@@ -55,6 +55,7 @@ class Machine:
     watchdog: str = ""  # DEVICE:SECONDS
     gpio: tuple = ()  # NAME=CHIP:LINE:DIRECTION
     boot_deadline: int = 60  # seconds; many times what it takes
+    boot_attempts: int = 1
     has_disk: bool = True
     led: str = ""  # the guest's name of it
     # Where the level of a pin can be read: physical address and bit, for QEMU's monitor.
@@ -121,7 +122,8 @@ MACHINES = {
         dtb="broadcom/bcm2837-rpi-3-b.dtb",
         has_carrier=False,
         has_disk=False,
-        boot_deadline=180,
+        boot_deadline=120,
+        boot_attempts=2,  # QEMU's board was seen to stop while it boots, once in five times
         gpio=("relay=pinctrl-bcm2835:17:out",),
         relay_pin=(0x3F200034, 17),  # GPLEV0
         image=2,
@@ -144,7 +146,8 @@ MACHINES = {
         dtb="bcm2835-rpi-zero.dtb",
         has_carrier=False,
         has_disk=False,
-        boot_deadline=180,
+        boot_deadline=120,
+        boot_attempts=2,  # QEMU's board was seen to stop while it boots, once in five times
         gpio=("relay=pinctrl-bcm2835:17:out",),
         led="ACT",
         led_pin=(0x20200038, 47 - 32),  # GPLEV1
@@ -242,8 +245,17 @@ class Guest:
         self.qmp("query-status")  # what was told before its answer has been read then
         return any(event["event"] == name for event in self._events)
 
-    def wait_for_agent(self, deadline=None):
-        self._read_serial(rb"pollux agent ready\r?\n", deadline or self.machine.boot_deadline)
+    def wait_for_agent(self):
+        """Until the guest has booted."""
+        for attempt in range(self.machine.boot_attempts):
+            try:
+                self._read_serial(rb"pollux agent ready\r?\n", self.machine.boot_deadline)
+                return
+            except GuestFailure:
+                if attempt + 1 == self.machine.boot_attempts or not self.is_running():
+                    raise
+                self.started = time.monotonic()
+                self.qmp("system_reset")
 
     def is_running(self):
         return self._process is not None and self._process.poll() is None
