@@ -55,7 +55,7 @@ class Machine:
     watchdog: str = ""  # DEVICE:SECONDS
     gpio: tuple = ()  # NAME=CHIP:LINE:DIRECTION
     boot_deadline: int = 60  # seconds; many times what it takes
-    boot_attempts: int = 1
+    boot_attempts: int = 1  # some of QEMU's boards were seen to stop while they boot
     has_disk: bool = True
     led: str = ""  # the guest's name of it
     # Where the level of a pin can be read: physical address and bit, for QEMU's monitor.
@@ -123,7 +123,7 @@ MACHINES = {
         has_carrier=False,
         has_disk=False,
         boot_deadline=120,
-        boot_attempts=2,  # QEMU's board was seen to stop while it boots, once in five times
+        boot_attempts=2,
         gpio=("relay=pinctrl-bcm2835:17:out",),
         relay_pin=(0x3F200034, 17),  # GPLEV0
         image=2,
@@ -147,7 +147,7 @@ MACHINES = {
         has_carrier=False,
         has_disk=False,
         boot_deadline=120,
-        boot_attempts=2,  # QEMU's board was seen to stop while it boots, once in five times
+        boot_attempts=2,
         gpio=("relay=pinctrl-bcm2835:17:out",),
         led="ACT",
         led_pin=(0x20200038, 47 - 32),  # GPLEV1
