@@ -15,9 +15,10 @@ if(POLLUX_SMALL)
   set(POLLUX_SMALL_OPTIONS -ffunction-sections -fdata-sections -fno-unwind-tables -fno-asynchronous-unwind-tables)
 endif()
 
-# CMake adds the libraries that g++ would, whoever links.
+# CMake adds the libraries that g++ would, whoever links; and those that gcc would in another order than the compiler itself.
 if(POLLUX_WITHOUT_CXX_RUNTIME)
   set(CMAKE_CXX_IMPLICIT_LINK_LIBRARIES "")
+  set(CMAKE_C_IMPLICIT_LINK_LIBRARIES "")
 endif()
 
 # pollux_compile_as_ours(TARGET): C++20 without extensions, our warnings.

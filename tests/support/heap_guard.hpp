@@ -8,7 +8,7 @@
 //   loop.turn();
 //
 // In plain builds it takes the place of glibc's functions and passes on to __libc_malloc and its brothers; under AddressSanitizer it uses
-// that one's hooks. Without glibc there is no guard: the target does not exist then.
+// that one's hooks. Without glibc nothing is watched (heap_guard_off.cpp).
 #pragma once
 
 #include <cstdint>
