@@ -66,14 +66,34 @@ SimFiles::Node& SimFiles::existing(std::string_view path) {
 }
 
 void SimFiles::add_file(std::string_view path, std::string_view content, WallTime modified) {
-  nodes_[add(path, Kind::regular, content)].modified = modified;
+  set_content(nodes_[add(path, Kind::regular, {})], content, content.size(), modified);
+}
+
+void SimFiles::add_repeated_file(std::string_view path, std::string_view text, std::uint64_t size, WallTime modified) {
+  ENSURE(!text.empty());
+  set_content(nodes_[add(path, Kind::regular, {})], text, size, modified);
+}
+
+void SimFiles::set_content(Node& node, std::string_view text, std::uint64_t size, WallTime modified) {
+  node.text.assign(text);
+  node.size = size;
+  node.modified = modified;
+}
+
+std::string_view SimFiles::content(std::size_t node, std::uint64_t offset) const noexcept {
+  const Node& file = nodes_[node];
+  if (offset >= file.size) {
+    return {};
+  }
+  const auto at = static_cast<std::size_t>(offset % file.text.size());
+  const std::uint64_t left = file.size - offset;
+  return std::string_view{file.text}.substr(at, left < file.text.size() ? static_cast<std::size_t>(left) : SIZE_MAX);
 }
 
 void SimFiles::change_file(std::string_view path, std::string_view content, WallTime modified) {
   Node& node = existing(path);
   ENSURE(node.kind == Kind::regular);
-  node.text.assign(content);
-  node.modified = modified;
+  set_content(node, content, content.size(), modified);
   ++node.version;
 }
 
@@ -162,7 +182,7 @@ std::uint64_t SimFiles::change_id(std::size_t node) const noexcept {
   std::uint64_t id = (static_cast<std::uint64_t>(node) + 1) * spread;
   id = (id ^ nodes_[node].version) * spread;
   id = (id ^ static_cast<std::uint64_t>(nodes_[node].modified.seconds)) * spread;
-  return id ^ nodes_[node].text.size();
+  return id ^ nodes_[node].size;
 }
 
 }  // namespace pollux::port

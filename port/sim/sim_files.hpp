@@ -27,6 +27,9 @@ class SimFiles {
   void add_file(std::string_view path, std::string_view content, WallTime modified = default_time);
   // Overwrites the file in place: whoever has it open reads the new content. The file must exist.
   void change_file(std::string_view path, std::string_view content, WallTime modified);
+  // A regular file of `size` bytes, `text` over and over again: larger than memory, as the 4 GiB of a recording are.
+  void add_repeated_file(std::string_view path, std::string_view text, std::uint64_t size,
+                         WallTime modified = default_time);
   void add_directory(std::string_view path);
   void add_link(std::string_view path, std::string_view target);  // a symbolic link
   void add_special(std::string_view path);                        // a device, fifo or socket
@@ -41,7 +44,9 @@ class SimFiles {
   [[nodiscard]] bool is_directory(std::size_t node) const noexcept { return nodes_[node].kind == Kind::directory; }
   [[nodiscard]] bool is_regular(std::size_t node) const noexcept { return nodes_[node].kind == Kind::regular; }
   [[nodiscard]] bool is_broken(std::size_t node) const noexcept { return nodes_[node].is_broken; }
-  [[nodiscard]] std::string_view content(std::size_t node) const noexcept { return nodes_[node].text; }
+  [[nodiscard]] std::uint64_t size(std::size_t node) const noexcept { return nodes_[node].size; }
+  // The bytes from `offset` on, as many as lie together; empty from the end on.
+  [[nodiscard]] std::string_view content(std::size_t node, std::uint64_t offset) const noexcept;
   [[nodiscard]] WallTime modified(std::size_t node) const noexcept { return nodes_[node].modified; }
   [[nodiscard]] std::uint64_t change_id(std::size_t node) const noexcept;
 
@@ -53,7 +58,8 @@ class SimFiles {
     std::string name;
     std::size_t parent = 0;
     Kind kind = Kind::regular;
-    std::string text;  // content of a file, target of a link
+    std::string text;        // content of a file, target of a link
+    std::uint64_t size = 0;  // bytes of a file, which are `text`, over and over again if that is shorter
     WallTime modified = default_time;
     std::uint64_t version = 1;
     bool is_denied = false;
@@ -64,6 +70,7 @@ class SimFiles {
   [[nodiscard]] std::size_t child(std::size_t parent, std::string_view name) const noexcept;
   std::size_t add(std::string_view path, Kind kind, std::string_view text);
   Node& existing(std::string_view path);
+  void set_content(Node& node, std::string_view text, std::uint64_t size, WallTime modified);
 
   std::vector<Node> nodes_;
 };

@@ -365,15 +365,14 @@ IoResult SimPort::send_file(Socket socket, File file, std::uint64_t offset, std:
   ENSURE(size != 0);
   ENSURE(files_.is_regular(node));
   IoResult result;
-  const std::string_view content = files_.content(node);
+  const std::string_view part = files_.content(node, offset).substr(0, size);
   if (!can_send(slot, result)) {
     // refused as send() would be
   } else if (files_.is_broken(node)) {
     result = failed(EIO);
-  } else if (offset >= content.size()) {
+  } else if (part.empty()) {
     result = {.status = IoStatus::end};
   } else {
-    const std::string_view part = content.substr(static_cast<std::size_t>(offset), size);
     result = push(slot, std::as_bytes(std::span{part}), {});
   }
   network_.trace("host %d send_file %d -> %d, %zu", host_, socket.id, static_cast<int>(result.status), result.size);

@@ -59,7 +59,7 @@ FileInfo SimPort::info_of(std::size_t node) noexcept {
   const bool is_directory = files_.is_directory(node);
   return FileInfo{.file = take_file(node),
                   .kind = is_directory ? FileKind::directory : FileKind::regular,
-                  .size = is_directory ? 0 : files_.content(node).size(),
+                  .size = is_directory ? 0 : files_.size(node),
                   .modified = files_.modified(node),
                   .change_id = files_.change_id(node)};
 }
@@ -132,11 +132,10 @@ IoResult SimPort::read_file(File file, std::uint64_t offset, std::span<std::byte
   if (files_.is_broken(node)) {
     return failed(EIO);
   }
-  const std::string_view content = files_.content(node);
-  if (offset >= content.size()) {
+  const std::string_view part = files_.content(node, offset).substr(0, out.size());
+  if (part.empty()) {
     return {.status = IoStatus::end};
   }
-  const std::string_view part = content.substr(static_cast<std::size_t>(offset), out.size());
   std::memcpy(out.data(), part.data(), part.size());
   return {.status = IoStatus::ok, .size = part.size()};
 }

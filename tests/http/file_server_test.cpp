@@ -511,5 +511,137 @@ TEST(ServeFile, AnswersAnyPathWithTheFile) {
   EXPECT_EQ(site.ask("/a/b", "", "POST").status, 405);
 }
 
+// ---- what 32 bits cannot count
+
+constexpr std::uint64_t two_gib = std::uint64_t{1} << 31;
+constexpr std::uint64_t four_gib = std::uint64_t{1} << 32;
+
+// A file of 4 GiB and a bit; what stands where can be told from the text's odd length.
+class LargeFile : public Files {
+ public:
+  static constexpr std::uint64_t size = four_gib + 1'000'003;
+
+  LargeFile() {
+    for (int i = 0; text_.size() < 10'007; ++i) {
+      text_ += std::to_string(i) + ".";
+    }
+    files().add_repeated_file("/www/large.bin", text_, size, modified);
+  }
+  [[nodiscard]] std::string content(std::uint64_t first, std::uint64_t last) const {
+    std::string bytes;
+    for (std::uint64_t at = first; at <= last; ++at) {
+      bytes += text_[static_cast<std::size_t>(at % text_.size())];
+    }
+    return bytes;
+  }
+  [[nodiscard]] static std::string content_range(std::uint64_t first, std::uint64_t last) {
+    return "bytes " + std::to_string(first) + "-" + std::to_string(last) + "/" + std::to_string(size);
+  }
+
+ private:
+  std::string text_;
+};
+
+TEST(FileServerLarge, SaysItsSize) {
+  LargeFile site;
+  const Answer head = site.ask("/large.bin", "", "HEAD");
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(head.field("Content-Length"), std::to_string(LargeFile::size));
+}
+
+TEST(FileServerLarge, RangesAcrossEveryEdge) {
+  LargeFile site;
+  struct Case {
+    std::uint64_t first;
+    std::uint64_t last;
+  };
+  const Case cases[] = {{two_gib - 7, two_gib + 6},
+                        {two_gib, two_gib},
+                        {four_gib - 7, four_gib + 6},
+                        {four_gib - 1, four_gib - 1},
+                        {four_gib, four_gib},
+                        {four_gib - 50'000, four_gib + 50'000},
+                        {LargeFile::size - 9, LargeFile::size - 1}};
+  for (const auto& [first, last] : cases) {
+    const Answer answer =
+        site.ask("/large.bin", "Range: bytes=" + std::to_string(first) + "-" + std::to_string(last) + "\r\n");
+    EXPECT_EQ(answer.status, 206) << first;
+    EXPECT_EQ(answer.field("Content-Range"), LargeFile::content_range(first, last));
+    EXPECT_EQ(answer.field("Content-Length"), std::to_string(last - first + 1));
+    EXPECT_TRUE(answer.body == site.content(first, last)) << first;
+  }
+  // From there to the end, and the last ones.
+  for (const std::string& range : {std::to_string(LargeFile::size - 9) + "-", std::string{"-9"},
+                                   std::to_string(LargeFile::size - 9) + "-18446744073709551615"}) {
+    const Answer answer = site.ask("/large.bin", "Range: bytes=" + range + "\r\n");
+    EXPECT_EQ(answer.field("Content-Range"), LargeFile::content_range(LargeFile::size - 9, LargeFile::size - 1))
+        << range;
+    EXPECT_EQ(answer.body, site.content(LargeFile::size - 9, LargeFile::size - 1)) << range;
+  }
+}
+
+TEST(FileServerLarge, SeveralRanges) {
+  LargeFile site;
+  const Answer answer = site.ask("/large.bin", "Range: bytes=2147483647-2147483648,4294967295-4294967296,-2\r\n");
+  EXPECT_EQ(answer.status, 206);
+  EXPECT_EQ(answer.field("Content-Length"), std::to_string(answer.body.size()));
+  for (const std::uint64_t first : {two_gib - 1, four_gib - 1, LargeFile::size - 2}) {
+    EXPECT_NE(answer.body.find("Content-Range: " + LargeFile::content_range(first, first + 1) + "\r\n\r\n" +
+                               site.content(first, first + 1) + "\r\n--"),
+              std::string::npos)
+        << first;
+  }
+}
+
+TEST(FileServerLarge, RangesBehindTheEndAreRefused) {
+  LargeFile site;
+  // The second is 3 + 2^32: cut to 32 bits it would be in the file.
+  for (const std::string_view range :
+       {"4295967299-", "4295967299-4295967300", "8589934595-8589934600", "18446744073709551619-"}) {
+    const Answer answer = site.ask("/large.bin", "Range: bytes=" + std::string{range} + "\r\n");
+    EXPECT_EQ(answer.status, 416) << range;
+    EXPECT_EQ(answer.field("Content-Range"), "bytes */" + std::to_string(LargeFile::size)) << range;
+  }
+}
+
+TEST(FileServerLarge, TheWholeBeginsAndGoesOn) {
+  LargeFile site;
+  Peer& peer = site.connect();
+  peer.say(Files::request("/large.bin"));
+  const std::string head = peer.want_containing("\r\n\r\n");
+  EXPECT_NE(head.find("Content-Length: " + std::to_string(LargeFile::size) + "\r\n"), std::string::npos);
+  peer.reset();
+  site.advance(1s);
+  EXPECT_EQ(site.open_now(), 0U);
+}
+
+TEST(FileServer, DatesOfTheNextCenturies) {
+  struct Row {
+    std::int64_t seconds;
+    std::string_view text;
+    std::string_view before;
+  };
+  for (const Row& row : {Row{2'147'483'648, "Tue, 19 Jan 2038 03:14:08 GMT", "Tue, 19 Jan 2038 03:14:07 GMT"},
+                         Row{2'209'032'000, "Sun, 01 Jan 2040 12:00:00 GMT", "Sun, 01 Jan 2040 11:59:59 GMT"},
+                         Row{4'294'967'296, "Sun, 07 Feb 2106 06:28:16 GMT", "Sun, 07 Feb 2106 06:28:15 GMT"}}) {
+    SCOPED_TRACE(row.text);
+    Files site;
+    site.talk.network().set_wall_clock({.seconds = row.seconds});
+    site.advance(1s);
+    site.files().add_file("/www/late.txt", "late", {.seconds = row.seconds});
+    const Answer whole = site.ask("/late.txt");
+    EXPECT_EQ(whole.status, 200);
+    EXPECT_EQ(whole.field("Last-Modified"), row.text);
+    Peer& peer = site.connect();
+    peer.keep_dates();
+    peer.say(Files::request("/late.txt"));
+    static_cast<void>(peer.want_containing("Date: " + std::string{row.text.substr(0, 16)}));
+    peer.close();
+    EXPECT_EQ(site.ask("/late.txt", "If-Modified-Since: " + std::string{row.text} + "\r\n").status, 304);
+    EXPECT_EQ(site.ask("/late.txt", "If-Modified-Since: " + std::string{row.before} + "\r\n").status, 200);
+    EXPECT_EQ(site.ask("/late.txt", "If-Unmodified-Since: " + std::string{row.before} + "\r\n").status, 412);
+  }
+}
+
 }  // namespace
 }  // namespace pollux::test
