@@ -5,6 +5,7 @@
 
 #include "stack/base/text.hpp"
 #include "tests/http/site.hpp"
+#include "tests/support/emulated.hpp"
 
 namespace pollux::test {
 namespace {
@@ -277,7 +278,7 @@ TEST_F(ServerRequests, AreAnsweredTheSameAtEverySplit) {
     }
     Site<> site;
     site.add(http::handle<&show>("*", {.body = http::Body::streamed}));
-    for (std::size_t at = 1; at < row.request.size(); ++at) {
+    for (std::size_t at = 1; at < row.request.size(); at += stride) {
       SCOPED_TRACE(escape(row.request) + " split at " + std::to_string(at));
       Peer& peer = site.connect();
       peer.say_split(row.request, at);
@@ -285,6 +286,77 @@ TEST_F(ServerRequests, AreAnsweredTheSameAtEverySplit) {
       peer.close();
       site.advance(1s);
     }
+    site.expect_quiet();
+  }
+}
+
+// ---- what 32 bits cannot count
+
+// 2^32 + 3 is 3 for who counts with 32 bits.
+TEST(ServerLargeBodies, CollectedOnesAreRefusedNotCut) {
+  struct Row {
+    const char* name;
+    std::string_view length;
+    std::string_view answer;
+  };
+  for (const Row& row :
+       {Row{"2^32 + 3", "4294967299", "413 Content Too Large"}, Row{"2^32", "4294967296", "413 Content Too Large"},
+        Row{"2^63 - 1", "9223372036854775807", "413 Content Too Large"},
+        Row{"2^64 + 3", "18446744073709551619", "400 Bad Request"}}) {
+    SCOPED_TRACE(row.name);
+    // Nothing but the buffer limits the body of this server.
+    Site<> site{{.body_max = UINT64_MAX}};
+    site.add(http::handle<&show>("*"));
+    Peer& peer = site.connect();
+    peer.say("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::string{row.length} + "\r\n\r\nabc");
+    EXPECT_EQ(peer.want_containing("\r\n\r\n").substr(9, row.answer.size()), row.answer);
+  }
+}
+
+TEST(ServerLargeBodies, ALargeChunkIsNotItsLowerBits) {
+  for (const bool is_streamed : {false, true}) {
+    SCOPED_TRACE(is_streamed);
+    Site<> site{{.body_max = UINT64_MAX}};
+    site.add(http::handle<&show>("*", {.body = is_streamed ? http::Body::streamed : http::Body::collected}));
+    Peer& peer = site.connect();
+    peer.say("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n100000003\r\nabc\r\n0\r\n\r\n");
+    peer.want_nothing(1s);
+    peer.finish();
+    EXPECT_EQ(peer.want_containing("\r\n\r\n").substr(9, 3), "400");
+  }
+}
+
+struct Declared {
+  std::uint64_t length = 0;
+  Next serve(ResponseWriter& writer, Request& request) {
+    if (request.event() == http::Event::start) {
+      length = request.content_length().value_or(0);
+    }
+    return measure(writer, request);
+  }
+  static Next measure(ResponseWriter&, Request& request) {
+    request.consume(request.body_bytes().size());
+    return request.event() == http::Event::gone ? Next::done : Next::read_body;
+  }
+};
+
+TEST(ServerLargeBodies, TheLimitOfARouteMayBeLarger) {
+  constexpr std::uint64_t limit = std::uint64_t{1} << 33;
+  for (const std::uint64_t length : {limit - 1, limit, limit + 1}) {
+    SCOPED_TRACE(length);
+    Declared declared;
+    Site<> site;
+    site.add(http::max_bytes(limit, http::handle<&Declared::serve>("*", declared, {.body = http::Body::streamed})));
+    Peer& peer = site.connect();
+    peer.say("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(length) + "\r\n\r\nabc");
+    if (length > limit) {
+      EXPECT_EQ(peer.want_containing("\r\n\r\n").substr(9, 3), "413");
+    } else {
+      peer.want_nothing(1s);
+      EXPECT_EQ(declared.length, length);
+    }
+    peer.reset();
+    site.advance(1s);
     site.expect_quiet();
   }
 }
