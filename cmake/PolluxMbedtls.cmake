@@ -101,6 +101,10 @@ if(POLLUX_MBEDTLS_OURS)
   if(NOT POLLUX_TLS_RSA)
     target_compile_definitions(pollux_mbedtls PUBLIC $<BUILD_INTERFACE:POLLUX_WITHOUT_RSA>)
   endif()
+  if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+    # As pollux::linux_port, and whoever includes its headers, too: mbedtls_time_t is time_t, and a certificate may well end after 2038.
+    target_compile_definitions(pollux_mbedtls PUBLIC _FILE_OFFSET_BITS=64 _TIME_BITS=64)
+  endif()
   # Somebody else's code: its warnings are not ours. Small, but where the time goes quick, in a debug build too: as quick as everything with -O2
   # and 36 KB smaller; -O3 is larger, slower by a third for AES-GCM and no quicker otherwise (numbers: stack/tls/README.md).
   target_compile_options(pollux_mbedtls PRIVATE -w -ffunction-sections -fdata-sections -Os)

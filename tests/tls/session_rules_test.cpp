@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "tests/support/emulated.hpp"
 #include "tests/tls/session_support.hpp"
 
 namespace pollux::test {
@@ -543,6 +544,47 @@ TEST_P(RulesOf, AClientResumes) {
   }
   EXPECT_EQ(world.context.counters().handshakes, 4U);
   EXPECT_EQ(world.context.counters().resumed, 3U);
+}
+
+// The certificates end with the year 2099, written as GeneralizedTime. Neither 2038 nor 2050 (where UTCTime ends) is anything special, and tickets
+// have ages.
+TEST_P(RulesOf, TheNextDecadesAreLikeThisOne) {
+  for (const std::int64_t seconds :
+       {std::int64_t{2'147'483'646}, std::int64_t{2'540'000'000}, std::int64_t{4'000'000'000}}) {
+    SCOPED_TRACE(seconds);
+    {
+      ClientWorld world{{.servers = servers_of(GetParam())}};
+      world.talk.network().set_wall_clock({.seconds = seconds});
+      for (int i = 0; i < 2; ++i) {
+        Link& link = world.connect();
+        Peer& peer = world.accept();
+        peer.say("hello");
+        world.want_open(link);
+        world.want(link, "hello");
+        EXPECT_EQ(link.info.resumed, i != 0);
+        EXPECT_TRUE(link.info.verified);
+        world.program.close(link);
+        peer.close();
+        world.talk.advance(10s);
+      }
+    }
+    ServerWorld world{{.clients = clients_of(GetParam())}};
+    world.talk.network().set_wall_clock({.seconds = seconds});
+    std::string session;
+    for (int i = 0; i < 2; ++i) {
+      Peer& peer = world.connect({.server_name = "site.test", .session = session});
+      peer.say("one");
+      Link& link = world.open_newest();
+      world.want(link, "one");
+      link.out = "1";
+      peer.want("1");
+      EXPECT_EQ(link.info.resumed, i != 0);
+      session = tls_of(peer).session();
+      world.program.close(link);
+      peer.close();
+      world.talk.advance(10s);
+    }
+  }
 }
 
 TEST_P(RulesOf, WithoutTicketsNothingIsResumed) {
@@ -1094,7 +1136,7 @@ TEST(Garbage, AnythingElseIsAProtocolError) {
 }
 
 TEST(Garbage, RandomBytesNeverStopTheProgram) {
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(std::uint64_t{200}); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     port::SimRandom random{seed};
     std::string text = "\x16\x03\x01"s;
@@ -1119,7 +1161,7 @@ TEST(Garbage, RandomBytesNeverStopTheProgram) {
 TEST_P(RulesOf, ADamagedByteIsNoticed) {
   std::size_t size = 0;
   std::size_t taken = 0;
-  for (std::size_t at = 0; at == 0 || at < size; at += 3) {
+  for (std::size_t at = 0; at == 0 || at < size; at += 3 * stride) {
     SCOPED_TRACE("byte " + std::to_string(at));
     ServerWorld world{{.clients = {.is_client = true, .min = GetParam(), .max = GetParam()}}};
     Peer& peer = world.connect({.server_name = "site.test", .damage_at = at});
