@@ -4,6 +4,7 @@
 #include <random>
 
 #include "tests/apps/gateway_site.hpp"
+#include "tests/support/emulated.hpp"
 
 namespace pollux::test {
 namespace {
@@ -224,7 +225,7 @@ class Storm {
 };
 
 TEST(GatewayStorm, HoldsNothingAfterwards) {
-  for (std::uint64_t seed = 1; seed <= 12 && !::testing::Test::HasFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= rounds(std::uint64_t{12}) && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Storm storm{seed};
     storm.run(1500);

@@ -11,6 +11,7 @@
 #include "apps/httpbin/json_check.hpp"
 #include "apps/httpbin/multipart.hpp"
 #include "apps/httpbin/pairs.hpp"
+#include "tests/support/emulated.hpp"
 
 namespace pollux::httpbin {
 namespace {
@@ -84,7 +85,7 @@ TEST(IsJson, AgreesWithAnIndependentParser) {
   const std::string sample = R"({"a":[1,-2.5e3,"x\u00e9\n"],"b":{"c":null,"d":[true,false,{}]},"":[]})";
   constexpr std::string_view bytes = "{}[]:,\"\\0 1-.eE+tfnu\n\x80";
   int valid = 0;
-  for (int round = 0; round < 50'000; ++round) {
+  for (int round = 0; round < test::rounds(50'000); ++round) {
     std::string text = sample.substr(0, random() % 4 == 0 ? random() % sample.size() : sample.size());
     for (unsigned changes = random() % 3; changes > 0 && !text.empty(); --changes) {
       const std::size_t at = random() % text.size();
@@ -104,7 +105,7 @@ TEST(IsJson, AgreesWithAnIndependentParser) {
     ASSERT_EQ(is_json(text), !document.HasParseError()) << text;
     valid += document.HasParseError() ? 0 : 1;
   }
-  EXPECT_GT(valid, 10'000);
+  EXPECT_GT(valid, test::rounds(10'000));
 }
 
 // ---- pairs and forms

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "tests/http/mux_support.hpp"
+#include "tests/support/emulated.hpp"
 
 namespace pollux::test {
 namespace {
@@ -340,7 +341,7 @@ TEST(MuxPattern, AgreesWithTheDefinitionOnRandomTables) {
 // The pruned check of a whole table against every pair.
 TEST(MuxPattern, FindsAConflictIfAndOnlyIfSomePairHasOne) {
   int conflicts_seen = 0;
-  for (unsigned seed = 1; seed <= 2000; ++seed) {
+  for (unsigned seed = 1; seed <= rounds(2000U); ++seed) {
     RandomRoutes random{seed};
     std::vector<std::string> texts;
     std::vector<Pattern> patterns;
@@ -363,7 +364,7 @@ TEST(MuxPattern, FindsAConflictIfAndOnlyIfSomePairHasOne) {
     ASSERT_EQ(http::detail::find_conflict(patterns, steps).is_found, is_expected) << "seed " << seed;
     conflicts_seen += is_expected ? 1 : 0;
   }
-  EXPECT_GT(conflicts_seen, 200);
+  EXPECT_GT(conflicts_seen, rounds(200));
   EXPECT_LT(conflicts_seen, 1900);
 }
 

@@ -1,4 +1,5 @@
 #include "port/address.hpp"
+#include "tests/support/emulated.hpp"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -224,7 +225,7 @@ TEST(Address, AgreesWithTheSystemOnRandomAddresses) {
   RecordProperty("seed", static_cast<int>(seed));
   std::mt19937 random{seed};
   constexpr std::string_view alphabet = "0123456789abcdef::::..";
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < test::rounds(20'000); ++i) {
     Address address{.family = Family::ipv6};
     for (std::size_t group = 0; group < 8; ++group) {
       if (random() % 2 == 0) {  // many zeros, so that there is something to shorten

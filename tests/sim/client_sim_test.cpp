@@ -19,6 +19,7 @@
 #include "stack/net/resolver_storage.hpp"
 #include "tests/sim/client_rogues.hpp"
 #include "tests/sim/client_users.hpp"
+#include "tests/support/emulated.hpp"
 #include "tests/support/heap_guard.hpp"
 
 namespace pollux::test {
@@ -27,7 +28,7 @@ namespace {
 using namespace std::chrono_literals;
 
 std::uint64_t seed_first = 1;
-std::uint64_t seed_count = 200;
+std::uint64_t seed_count = rounds(200);
 std::uint64_t round_trips_wanted = 0;  // 0: seed_count decides
 bool is_talkative = false;
 std::uint64_t round_trips_begun = 0;

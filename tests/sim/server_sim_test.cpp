@@ -12,6 +12,7 @@
 
 #include "port/sim/sim_port.hpp"
 #include "tests/sim/server_peers.hpp"
+#include "tests/support/emulated.hpp"
 #include "tests/support/heap_guard.hpp"
 
 namespace pollux::test {
@@ -20,7 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 
 std::uint64_t seed_first = 1;
-std::uint64_t seed_count = 250;
+std::uint64_t seed_count = rounds(250);
 bool is_talkative = false;
 
 // The smallest there are; fewer exchanges than connections; and a few more of everything.

@@ -1,8 +1,9 @@
 // A program under an emulator (every test of a cross build runs under one: CMAKE_CROSSCOMPILING_EMULATOR) takes ten to thirty times as long, and what
 // the system says of its memory is true of the emulator.
+//
+// Tests that go through very many cases go through fewer of them there. What they look for hardly depends on the machine; there they show that the
+// same code runs on it, and the native presets go through the rest.
 #pragma once
-
-#include <cstdint>
 
 namespace pollux::test {
 
@@ -12,10 +13,13 @@ inline constexpr bool is_emulated = true;
 inline constexpr bool is_emulated = false;
 #endif
 
-// How many rounds of a random test: `count`, and a tenth of them under an emulator. What they look for does not depend on the machine: there they show
-// that the same code runs on it, and the native presets go through the rest.
-[[nodiscard]] constexpr std::uint64_t rounds(std::uint64_t count) noexcept {
-  return is_emulated ? (count + 9) / 10 : count;
+// How many rounds of a random test: `count`, or a tenth of them.
+template <typename Count>
+[[nodiscard]] constexpr Count rounds(Count count) noexcept {
+  return is_emulated ? static_cast<Count>((count + 9) / 10) : count;
 }
+
+// The way from one place where something is to go wrong to the next one: each, or every seventh.
+inline constexpr unsigned stride = is_emulated ? 7 : 1;
 
 }  // namespace pollux::test

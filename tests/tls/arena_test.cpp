@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "tests/support/emulated.hpp"
 #include "tests/tls/session_support.hpp"
 
 namespace pollux::test {
@@ -211,7 +212,7 @@ TEST_P(ArenaNeedOf, AClientsHandshake) {
 
 std::uint64_t rounds() {
   const char* const text = std::getenv("POLLUX_TLS_ROUNDS");
-  return text == nullptr ? 300 : std::strtoull(text, nullptr, 10);
+  return text == nullptr ? test::rounds(300) : std::strtoull(text, nullptr, 10);
 }
 
 // What becomes of one connection after another.

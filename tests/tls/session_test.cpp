@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/emulated.hpp"
 #include "tests/tls/session_support.hpp"
 
 namespace pollux::test {
@@ -450,7 +451,7 @@ TEST_P(SessionOf, ChoppyNetworks) {
 
 TEST_P(SessionOf, AServerHearsEverySplit) {
   std::size_t size = 0;
-  for (std::size_t at = 0; size == 0 || at < size; ++at) {
+  for (std::size_t at = 0; size == 0 || at < size; at += stride * stride) {
     SCOPED_TRACE("cut at byte " + std::to_string(at));
     ServerWorld world{{.clients = {.is_client = true, .min = GetParam(), .max = GetParam()}}};
     Peer& peer = world.connect({.server_name = "site.test", .split_at = at});
@@ -468,7 +469,7 @@ TEST_P(SessionOf, AServerHearsEverySplit) {
 
 TEST_P(SessionOf, AClientHearsEverySplit) {
   std::size_t size = 0;
-  for (std::size_t at = 0; size == 0 || at < size; ++at) {
+  for (std::size_t at = 0; size == 0 || at < size; at += stride * stride) {
     SCOPED_TRACE("cut at byte " + std::to_string(at));
     ClientWorld world{{.servers = servers_of(GetParam())}};
     Link& link = world.connect();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "port/sim/sim_port.hpp"
+#include "tests/support/emulated.hpp"
 #include "tests/support/tls_fixture.hpp"
 
 namespace pollux::test {
@@ -120,7 +121,7 @@ TEST_F(TlsX509, AKeyWeDoNotTakeIsUnsupported) {
 TEST_F(TlsX509, EveryPrefixOfPem) {
   const std::string_view text = certificates::site.certificate;
   const std::size_t whole = text.find_last_of('-') + 1;
-  for (std::size_t size = 0; size < whole; ++size) {
+  for (std::size_t size = 0; size < whole; size += stride) {
     const std::vector<char> prefix = exactly(text.substr(0, size));
     EXPECT_EQ(parse(view(prefix)), Error::certificate_syntax) << size;
   }
@@ -130,7 +131,7 @@ TEST_F(TlsX509, EveryPrefixOfPem) {
 TEST_F(TlsX509, EveryPrefixOfDer) {
   for (const TestCertificate& certificate : {certificates::everywhere, certificates::site_rsa}) {
     const std::string der = der_of(certificate.certificate);
-    for (std::size_t size = 0; size < der.size(); ++size) {
+    for (std::size_t size = 0; size < der.size(); size += stride) {
       const std::vector<char> prefix = exactly(der.substr(0, size));
       EXPECT_EQ(parse(view(prefix)), Error::certificate_syntax) << size;
     }
@@ -140,7 +141,7 @@ TEST_F(TlsX509, EveryPrefixOfDer) {
 TEST_F(TlsX509, EveryByteChanged) {
   const std::string der = der_of(certificates::site.certificate);
   const std::size_t used = library_->arena_use().used;
-  for (std::size_t at = 0; at < der.size(); ++at) {
+  for (std::size_t at = 0; at < der.size(); at += stride) {
     for (const char change : {'\x01', '\x80', '\xFF'}) {
       std::string changed = der;
       changed[at] = static_cast<char>(changed[at] ^ change);
@@ -206,7 +207,7 @@ TEST_F(TlsX509, WhatIsNoKey) {
 TEST_F(TlsX509, EveryPrefixOfAKey) {
   const std::string_view text = certificates::site.key;
   const std::size_t whole = text.find_last_of('-') + 1;
-  for (std::size_t size = 0; size < whole; ++size) {
+  for (std::size_t size = 0; size < whole; size += stride) {
     const std::vector<char> prefix = exactly(text.substr(0, size));
     EXPECT_EQ(parse_key(view(prefix)), Error::key_syntax) << size;
   }

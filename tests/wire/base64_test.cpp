@@ -56,7 +56,7 @@ TEST(Base64, Refuses) {
 TEST(Base64, DecodesWhatItEncoded) {
   SCOPED_TRACE(testing::Message() << "seed " << test_seed);
   Random random{test_seed};
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < test::rounds(2000); ++i) {
     const std::string bytes = random.bytes(40);
     const Base64 alphabet = random.below(2) == 0 ? Base64::standard : Base64::url;
     Memory memory{base64_size(bytes.size())};

@@ -218,7 +218,7 @@ TEST(Cookie, WritesAPair) {
 TEST(SetCookie, ReadsWhatItWrote) {
   SCOPED_TRACE(testing::Message() << "seed " << test_seed);
   Random random{test_seed};
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < test::rounds(2000); ++i) {
     const std::string name = "n" + random.text_of("abc!#$", 6);
     const std::string value = random.text_of("ab =,:/x", 12);
     const std::string path = "/" + random.text_of("ab/=,", 8);

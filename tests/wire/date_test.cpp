@@ -51,7 +51,10 @@ TEST(Date, EveryDayFollowsTheOneBefore) {
   CivilTime yesterday = to_civil_time(date_min);
   std::int32_t weekday = weekday_of(date_min);
   EXPECT_EQ(yesterday, (CivilTime{.year = 1}));
-  for (port::WallTime day{.seconds = date_min.seconds + 86'400}; day <= date_max; day.seconds += 86'400) {
+  // Ten thousand years are 3.6 million days; the calendar repeats itself every 400 of them.
+  const port::WallTime last =
+      pollux::test::is_emulated ? to_wall_time({.year = 801, .month = 12, .day = 31}) : date_max;
+  for (port::WallTime day{.seconds = date_min.seconds + 86'400}; day <= last; day.seconds += 86'400) {
     CivilTime want = yesterday;
     if (++want.day > days_in_month(want.year, want.month)) {
       want.day = 1;
@@ -67,14 +70,14 @@ TEST(Date, EveryDayFollowsTheOneBefore) {
     ASSERT_EQ(weekday_of(day), weekday) << day.seconds;
     yesterday = civil;
   }
-  EXPECT_EQ(yesterday, (CivilTime{.year = 9999, .month = 12, .day = 31}));
+  EXPECT_EQ(yesterday, (CivilTime{.year = pollux::test::is_emulated ? 801 : 9999, .month = 12, .day = 31}));
 }
 
 TEST(Date, ReadsWhatItWroteAtRandomMoments) {
   SCOPED_TRACE(testing::Message() << "seed " << test_seed);
   std::mt19937_64 engine{test_seed};
   std::uniform_int_distribution<std::int64_t> moments{date_min.seconds, date_max.seconds};
-  for (int i = 0; i < 5000; ++i) {
+  for (int i = 0; i < test::rounds(5000); ++i) {
     const port::WallTime time{.seconds = moments(engine)};
     const auto parsed = parse_http_date(written(time), now);
     ASSERT_TRUE(parsed) << time.seconds;

@@ -4,6 +4,7 @@
 #include <random>
 #include <string>
 
+#include "tests/support/emulated.hpp"
 #include "tests/wire/reader_cases.hpp"
 
 namespace pollux::wire {
@@ -139,10 +140,10 @@ class Generator {
   std::mt19937 random_;
 };
 
-constexpr std::uint32_t rounds = 3000;
+constexpr std::uint32_t messages = pollux::test::rounds(3000);
 
 TEST(MessageReaderRandom, ValidMessagesAreReadHoweverTheyAreCut) {
-  for (std::uint32_t seed = 1; seed <= rounds; ++seed) {
+  for (std::uint32_t seed = 1; seed <= messages; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Generator generator{seed};
     std::string input;
@@ -160,7 +161,7 @@ TEST(MessageReaderRandom, ValidMessagesAreReadHoweverTheyAreCut) {
 
 TEST(MessageReaderRandom, MutatedMessagesAreReadTheSameHoweverTheyAreCut) {
   std::size_t refused = 0;
-  for (std::uint32_t seed = 1; seed <= rounds; ++seed) {
+  for (std::uint32_t seed = 1; seed <= messages; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Generator generator{seed};
     const std::string input = generator.mutate(generator.request() + generator.request());
@@ -169,13 +170,13 @@ TEST(MessageReaderRandom, MutatedMessagesAreReadTheSameHoweverTheyAreCut) {
     refused += whole.find("failed") != std::string::npos ? 1 : 0;
     ASSERT_EQ(read(input, options, generator.cuts(input.size())), whole) << input;
   }
-  EXPECT_GT(refused, rounds / 10) << "mutations that break nothing test nothing";
-  EXPECT_LT(refused, rounds) << "and so do those that break everything";
+  EXPECT_GT(refused, messages / 10) << "mutations that break nothing test nothing";
+  EXPECT_LT(refused, messages) << "and so do those that break everything";
 }
 
 // The smallest buffers: messages do not fit, and all that may happen is that the reader says so.
 TEST(MessageReaderRandom, TinyBuffersRefuseAndNeverBreak) {
-  for (std::uint32_t seed = 1; seed <= rounds; ++seed) {
+  for (std::uint32_t seed = 1; seed <= messages; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Generator generator{seed};
     const std::string input = generator.mutate(generator.request() + generator.request());

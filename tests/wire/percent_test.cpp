@@ -90,7 +90,7 @@ TEST(Percent, Encodes) {
 TEST(Percent, DecodesWhatItEncoded) {
   SCOPED_TRACE(testing::Message() << "seed " << test_seed);
   Random random{test_seed};
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < test::rounds(2000); ++i) {
     const std::string text = random.bytes(40);
     const auto set = static_cast<PercentSet>(random.below(8));
     Memory encoded_memory{percent_encoded_size(text, set)};

@@ -70,7 +70,7 @@ TEST(Quoted, Writes) {
 TEST(Quoted, UnquotesWhatItWrote) {
   SCOPED_TRACE(testing::Message() << "seed " << test_seed);
   Random random{test_seed};
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < test::rounds(2000); ++i) {
     const std::string text = random.text_of("ab\"\\ ,;=\t\xff", 20);
     Memory memory{2 * text.size() + 2};
     const auto quoted = write_quoted(text, memory.span());

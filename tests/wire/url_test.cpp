@@ -509,7 +509,7 @@ TEST(CleanPath, Cleans) {
 TEST(CleanPath, IsStableOnRandomPaths) {
   SCOPED_TRACE(testing::Message() << "seed " << test_seed);
   Random random{test_seed};
-  for (int i = 0; i < 5000; ++i) {
+  for (int i = 0; i < test::rounds(5000); ++i) {
     const std::string path = random.text_of("/./.ab/", 16);
     Memory memory{path.size() + 1};
     const auto cleaned = clean_path(path, memory.span());

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "port/result.hpp"
+#include "tests/support/emulated.hpp"
 
 namespace pollux::wire {
 
