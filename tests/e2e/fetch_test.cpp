@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -98,6 +99,12 @@ class OddServer {
     EXPECT_EQ(::listen(listener_, 64), 0);
     EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
     port_ = std::to_string(ntohs(address.sin_port));
+    // The threads stay until the end, and the usual 8 MiB for each would not fit into the 2 GiB of a 32-bit MIPS.
+    pthread_attr_t small;
+    EXPECT_EQ(::pthread_attr_init(&small), 0);
+    EXPECT_EQ(::pthread_attr_setstacksize(&small, std::size_t{1} << 19), 0);
+    EXPECT_EQ(::pthread_setattr_default_np(&small), 0);
+    EXPECT_EQ(::pthread_attr_destroy(&small), 0);
     acceptor_ = std::thread{[this] { accept(); }};
   }
   ~OddServer() {

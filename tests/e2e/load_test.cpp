@@ -14,6 +14,7 @@
 
 #include "apps/support/json_read.hpp"
 #include "tests/e2e/support/app.hpp"
+#include "tests/support/emulated.hpp"
 
 namespace pollux::e2e {
 namespace {
@@ -140,7 +141,9 @@ TEST(Load, SaysThatNobodyListens) {
   EXPECT_EQ(finished.status, 1);
   EXPECT_NE(finished.output.find("\n0 answers in "), std::string::npos) << finished.output;
   EXPECT_NE(finished.output.find(", 10 errors\n"), std::string::npos) << finished.output;
-  EXPECT_TRUE(std::regex_search(finished.output, std::regex{"\nErrors\n +10  [^\n]*refused"})) << finished.output;
+  EXPECT_TRUE(std::regex_search(
+      finished.output, std::regex{test::knows_socket_errors ? "\nErrors\n +10  [^\n]*refused" : "\nErrors\n +10  "}))
+      << finished.output;
 }
 
 // It answers ten requests, the eleventh not any more, and then nobody listens.

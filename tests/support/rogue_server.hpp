@@ -41,8 +41,8 @@ class RogueServer {
   int listener_;
   int ends_[2];  // a pipe; readable when the server ends
   std::uint16_t port_ = 0;
-  std::atomic<std::uint64_t> connections_{0};
-  std::atomic<std::uint64_t> requests_{0};
+  std::atomic<std::uint32_t> connections_{0};  // 32 bits: 64 are not atomic on every machine
+  std::atomic<std::uint32_t> requests_{0};
   std::vector<std::thread> threads_;
   std::thread acceptor_;
 };
