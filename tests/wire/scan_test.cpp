@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "tests/support/emulated.hpp"
+
 namespace pollux::wire::scan {
 namespace {
 
@@ -58,7 +60,7 @@ TEST(Scan, ThePlainDefinitionStopsAtExactlyTheBytesOfTheRfcs) {
 
 TEST(Scan, EveryByteAtEveryPositionOfEveryLengthStopsAllThreeAtTheSamePlace) {
   for (const Scanner& scanner : scanners) {
-    for (std::size_t size = 0; size <= 80; ++size) {
+    for (std::size_t size = 0; size <= 80; size += pollux::test::is_emulated && size > 40 ? 7 : 1) {
       PlacedText text{0, size, scanner.fillers[0]};
       ASSERT_EQ(scanner.wide(text.view(), 0), size) << scanner.name;
       ASSERT_EQ(scanner.by_word(text.view(), 0), size) << scanner.name;
@@ -84,7 +86,7 @@ TEST(Scan, EveryAlignmentLengthFillerAndStartAgree) {
   for (const Scanner& scanner : scanners) {
     for (const char filler : scanner.fillers) {
       for (std::size_t offset = 0; offset < 16; ++offset) {
-        for (std::size_t size = 0; size <= 80; ++size) {
+        for (std::size_t size = 0; size <= 80; size += pollux::test::stride) {
           PlacedText text{offset, size, filler};
           for (std::size_t start = 0; start <= size; start += 1 + start / 16) {
             ASSERT_EQ(scanner.wide(text.view(), start), size) << scanner.name << " " << offset << " " << start;
